@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One interval's samples, interned: frames, traces and resources once each, and how often each trace was seen for each
+// resource. Belongs to the main thread; no allocation for a trace that is known already. Bounded: past its limits a
+// trace becomes one marker frame and is counted. Outputs read it, they never change it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "processor/traces/trace.h"
+
+namespace splitprof {
+
+struct ProfileLimits {
+  size_t max_frames = 4u << 20;
+  size_t max_traces = 1u << 20;
+  size_t max_resources = 1u << 18;
+};
+
+// How often one trace was seen for one resource.
+struct TraceCount {
+  ResourceId resource = 0;
+  TraceId trace = 0;
+  uint64_t samples = 0;
+  uint64_t value = 0;  // sum of the samples' values (on-CPU: samples × period in ns is up to the output)
+};
+
+class Profile {
+ public:
+  explicit Profile(ProfileLimits limits = {});
+  ~Profile();
+  Profile(const Profile&) = delete;
+  Profile& operator=(const Profile&) = delete;
+
+  ResourceId intern_resource(const Resource& resource);
+  // `frames` leaf first; `end`: number of bpf/counters.def.
+  void add(ResourceId resource, std::span<const Frame> frames, uint16_t end, uint64_t sampled_at_ns, uint64_t value);
+
+  const std::vector<Frame>& frames() const;
+  const std::vector<Resource>& resources() const;
+  size_t trace_count() const;
+  std::span<const FrameId> trace_frames(TraceId trace) const;
+  uint16_t trace_end(TraceId trace) const;
+  const std::vector<TraceCount>& counts() const;  // in the order of first appearance
+
+  uint64_t samples() const;
+  uint64_t first_sample_ns() const;  // CLOCK_MONOTONIC; 0: none yet
+  uint64_t last_sample_ns() const;
+  uint64_t samples_ended(uint16_t end) const;  // samples whose walk ended so
+  uint64_t dropped_by_limits() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace splitprof

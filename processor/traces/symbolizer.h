@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What outputs ask for names. One call a frame; the answers are cached by whoever implements it. Never touches a file:
+// tables were loaded before, by workers.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "processor/traces/trace.h"
+
+namespace splitprof {
+
+// The mapped file (or kernel module) that a frame belongs to.
+struct Module {
+  std::string path;      // as mapped; "[kernel]", "[vdso]", or empty: unknown
+  std::string build_id;  // lower-case hexadecimal; empty: none
+};
+
+class Symbolizer {
+ public:
+  virtual ~Symbolizer() = default;
+  // Innermost first; empty when nobody knows a name for the frame.
+  virtual std::vector<Symbol> symbolize(const Frame& frame) const = 0;
+  virtual Module module(const Frame& frame) const = 0;
+};
+
+}  // namespace splitprof
