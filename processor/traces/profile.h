@@ -18,6 +18,8 @@ struct ProfileLimits {
   size_t max_frames = 4u << 20;
   size_t max_traces = 1u << 20;
   size_t max_resources = 1u << 18;
+  size_t max_counts = 2u << 20;         // pairs of resource and trace
+  size_t max_trace_frames = 32u << 20;  // frames of all traces together: 128 MiB
 };
 
 // How often one trace was seen for one resource.
@@ -35,6 +37,7 @@ class Profile {
   Profile(const Profile&) = delete;
   Profile& operator=(const Profile&) = delete;
 
+  // Past the limit every further resource is one and the same, named "[other processes]".
   ResourceId intern_resource(const Resource& resource);
   // `frames` leaf first; `end`: number of bpf/counters.def.
   void add(ResourceId resource, std::span<const Frame> frames, uint16_t end, uint64_t sampled_at_ns, uint64_t value);
@@ -49,8 +52,8 @@ class Profile {
   uint64_t samples() const;
   uint64_t first_sample_ns() const;  // CLOCK_MONOTONIC; 0: none yet
   uint64_t last_sample_ns() const;
-  uint64_t samples_ended(uint16_t end) const;  // samples whose walk ended so
-  uint64_t dropped_by_limits() const;
+  uint64_t samples_ended(uint16_t end) const;  // samples whose walk ended so; numbers that nobody defined are one
+  uint64_t dropped_by_limits() const;          // samples whose stack or resource was not kept, the profile being full
 
  private:
   struct State;

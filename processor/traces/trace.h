@@ -39,6 +39,7 @@ struct Frame {
 // A marker stands where frames are missing, and says why. Values below 64 are those of bpf/counters.def.
 struct Marker {
   static constexpr uint32_t kGap = 0x10000;
+  static constexpr uint32_t kLimit = 0x10001;  // the stack was not kept: a Profile has room for so many only
 };
 
 using FrameId = uint32_t;  // index into Profile's frames
@@ -57,14 +58,15 @@ struct Resource {
   std::string process_name;     // comm of the thread group leader, or of the thread when that is unknown
   std::string executable_path;  // as the kernel shows it; empty: unknown
   std::string cgroup;           // raw text of /proc/PID/cgroup; empty: unknown
+  friend bool operator==(const Resource&, const Resource&) = default;
 };
 using ResourceId = uint32_t;  // index into Profile's resources
 
 // One function at one place, as people read it. Inlined functions of one address come as several, innermost first.
 struct Symbol {
-  std::string function;    // demangled; empty: unknown
-  std::string file;        // source file; empty: unknown
-  uint32_t line = 0;       // 0: unknown
+  std::string function;  // demangled; empty: unknown
+  std::string file;      // source file; empty: unknown
+  uint32_t line = 0;     // 0: unknown
   bool inlined = false;
 };
 
