@@ -215,6 +215,7 @@ SP_ASSERT(sizeof(struct sp_cell) == 16);
 #define SP_MAX_CELLS (SP_LEAF_CELLS + SP_ROOT_CELLS)
 #define SP_MAX_KERNEL_FRAMES 127 /* perf_event_max_stack's default; bpf_get_stack gives no more */
 #define SP_MAX_STACK_BYTES 32768
+#define SP_RING_WAKE_BYTES (512 * 1024) /* of records waiting before BPF wakes user space, which polls besides */
 
 /* ---- Records of the BPF ring ----------------------------------------------------------------------------------- */
 

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Who owns which mapping list, kept by the kernel itself: copied at fork, gone at exec and exit. So a forked child has
+ * its tables at its first sample, and user space may lag behind but is never wrong about whose table it is.
+ */
+#include "walk.bpf.h"
+
+SEC("raw_tp/sched_process_fork")
+int process_fork(struct bpf_raw_tracepoint_args *context)
+{
+	struct task_struct *parent = (struct task_struct *)context->args[0];
+	struct task_struct *child = (struct task_struct *)context->args[1];
+	__u32 parent_tgid = BPF_CORE_READ(parent, tgid);
+	__u32 child_tgid = BPF_CORE_READ(child, tgid);
+	struct sp_proc *proc, copy;
+
+	if (parent_tgid == child_tgid) /* a thread */
+		return 0;
+	proc = bpf_map_lookup_elem(&procs, &parent_tgid);
+	if (!proc)
+		return 0;
+	copy = *proc;
+	count(bpf_map_update_elem(&procs, &child_tgid, &copy, BPF_ANY) ? SP_COUNT_forks_lost : SP_COUNT_forks_copied, 1);
+	return 0;
+}
+
+static __always_inline int is_denied(struct task_struct *task, struct linux_binprm *program)
+{
+	struct sp_deny_exe exe = {
+		.inode = BPF_CORE_READ(program, file, f_inode, i_ino),
+		.device = BPF_CORE_READ(program, file, f_inode, i_sb, s_dev),
+	};
+	__u64 cgroup = bpf_get_current_cgroup_id();
+	__u32 uid = BPF_CORE_READ((struct task_struct *)task, cred, uid.val);
+
+	return bpf_map_lookup_elem(&deny_exes, &exe) || bpf_map_lookup_elem(&deny_uids, &uid) ||
+	       bpf_map_lookup_elem(&deny_cgroups, &cgroup);
+}
+
+SEC("raw_tp/sched_process_exec")
+int process_exec(struct bpf_raw_tracepoint_args *context)
+{
+	struct task_struct *task = (struct task_struct *)context->args[0];
+	struct linux_binprm *program = (struct linux_binprm *)context->args[2];
+	__u32 tgid = BPF_CORE_READ(task, tgid);
+	struct sp_proc denied = {.flags = SP_PROC_DENIED};
+
+	if (is_denied(task, program))
+		bpf_map_update_elem(&procs, &tgid, &denied, BPF_ANY);
+	else
+		bpf_map_delete_elem(&procs, &tgid);
+	return 0;
+}
+
+SEC("raw_tp/sched_process_exit")
+int process_exit(struct bpf_raw_tracepoint_args *context)
+{
+	struct task_struct *task = (struct task_struct *)context->args[0];
+	__u32 tgid = BPF_CORE_READ(task, tgid);
+
+	/* The leader may go first; the process ends with its last thread. */
+	if (!BPF_CORE_READ(task, signal, live.counter))
+		bpf_map_delete_elem(&procs, &tgid);
+	return 0;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Where every walk ends: kernel frames, the record, and the counts. */
+#include "walk.bpf.h"
+
+static __always_inline void finish(void *context, struct sp_walk *walk)
+{
+	struct sp_sample *sample = &walk->sample;
+	__u32 n_cells = sample->n_cells;
+	__u32 bytes = (n_cells < SP_MAX_CELLS ? n_cells : SP_MAX_CELLS) * sizeof(struct sp_cell);
+	__u64 size;
+
+	if (sample->flags & SP_SAMPLE_IN_KERNEL) {
+		long got;
+
+		sp_barrier(bytes);
+		if (bytes > SP_MAX_CELLS * sizeof(struct sp_cell))
+			return;
+		got = bpf_get_stack(context, &walk->data[bytes], SP_MAX_KERNEL_FRAMES * 8, 0);
+		if (got > 0) {
+			sample->n_kernel = got / 8;
+			bytes += sample->n_kernel * 8;
+		} else {
+			count(SP_COUNT_kernel_stack_failed, 1);
+		}
+	}
+	size = sizeof(*sample) + bytes;
+	sample->size = size;
+	if (n_cells > SP_MAX_CELLS)
+		count(SP_COUNT_gaps, 1);
+	count(sample->end & (SP_COUNT_MAX - 1), 1);
+	count(SP_COUNT_frames, n_cells);
+	count(SP_COUNT_kernel_frames, sample->n_kernel);
+	sample->walk_ns = sp_now() - sample->time_ns;
+	count(SP_COUNT_walk_ns, sample->walk_ns);
+	sp_barrier(size);
+	if (size > sizeof(*sample) + SP_DATA_BYTES)
+		return;
+	/* Nobody is woken for a few records: user space looks at the ring ten times a second anyway. */
+	if (bpf_ringbuf_output(&ring, sample, size,
+			       bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > SP_RING_WAKE_BYTES ? BPF_RB_FORCE_WAKEUP :
+												  BPF_RB_NO_WAKEUP))
+		count(SP_COUNT_ring_lost, 1);
+}
