@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the sampler asks of an opener, and what comes back: one SOCK_SEQPACKET message each, a descriptor beside the
+// answer (SCM_RIGHTS). Both ends are the same binary and trust each other's layout, not each other's good health: sizes
+// and numbers are checked on arrival.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace splitprof {
+
+enum class OpenOperation : uint32_t {
+  describe,        // cgroup, cmdline, exe link: three texts
+  mappings,        // /proc/PID/maps
+  memory,          // /proc/PID/mem, read-only
+  mapping,         // the file behind the mapping [start, end)
+  executable,      // /proc/PID/exe
+  perf_map,        // /tmp/perf-PID.map in the target's root, PID as the target sees itself
+  debug_file,      // /usr/lib/debug/.build-id/xx/….debug in the target's root
+  environment,     // /proc/PID/environ: one text
+  kernel_symbols,  // /proc/kallsyms; pid and start time are 0
+};
+
+constexpr size_t kMaxBuildIdBytes = 64;
+constexpr size_t kMaxDescriptionBytes = 4096;  // of each of the three texts; /proc gives cgroup and link no more
+constexpr size_t kMaxEnvironmentBytes = 64 * 1024;
+constexpr size_t kMaxAnswerBytes = kMaxEnvironmentBytes;  // all texts of one answer
+
+struct OpenRequest {
+  uint64_t id = 0;  // given by Opener
+  OpenOperation operation = OpenOperation::describe;
+  uint32_t pid = 0;             // thread group id, in the host's namespace
+  uint64_t start_time_ns = 0;   // of the process, CLOCK_BOOTTIME: together they name it for ever
+  uint64_t start = 0, end = 0;  // of the mapping
+  uint32_t build_id_bytes = 0;
+  uint8_t build_id[kMaxBuildIdBytes] = {};
+  uint32_t pad = 0;
+};
+
+enum class OpenFailure : uint32_t {
+  none,
+  gone,                 // the process ended, or another one has its number
+  denied_target,        // its executable is on the deny-list
+  not_regular,          // not a regular file
+  foreign_file_system,  // not local: reading might never end
+  wrong_owner,          // the file is neither the target's nor root's and readable by all
+  unsupported,          // the kernel has no way to open it safely
+  failed,               // a system call failed: `error` says how
+  bad_request,
+};
+
+// Followed by the texts, one after another.
+struct OpenAnswer {
+  uint64_t id = 0;
+  OpenFailure failure = OpenFailure::none;
+  int32_t error = 0;  // errno
+  uint32_t text_bytes[3] = {};
+  uint32_t pad = 0;
+};
+
+static_assert(std::is_trivially_copyable_v<OpenRequest> && std::is_trivially_copyable_v<OpenAnswer>);
+
+}  // namespace splitprof
