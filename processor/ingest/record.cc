@@ -200,10 +200,10 @@ Result<> decode_record(uint32_t format, std::span<const uint64_t> words, Record&
   if (words.size() > kMaxRecordBytes / 8) return fail(Errc::too_large, "record of {} words", words.size());
   try {
     const kj::ArrayPtr<const capnp::word> segment(reinterpret_cast<const capnp::word*>(words.data()), words.size());
-    // Nothing is read twice, so a message that takes more reading than it has words refers to itself. Two structs lie
-    // in each other here, and a frame list is flat.
+    // Each part is read once, so a message that takes much more reading than it has words refers to itself; the factor
+    // is because the library counts some words twice. Two structs lie in each other here, and a frame list is flat.
     capnp::SegmentArrayMessageReader message(
-        {&segment, 1}, capnp::ReaderOptions{.traversalLimitInWords = words.size(), .nestingLimit = 8});
+        {&segment, 1}, capnp::ReaderOptions{.traversalLimitInWords = 2 * words.size(), .nestingLimit = 8});
     return decode_message(format, message.getRoot<schema::Record>(), record);
   } catch (const kj::Exception& exception) {
     return fail(Errc::malformed, "record: {}", exception.getDescription().cStr());
