@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// splitprof: the command that people type. Flags in, one function per subcommand.
+#include <CLI/CLI.hpp>
+#include <ctime>
+#include <string>
+
+#include "processor/command/check.h"
+#include "processor/command/duration.h"
+#include "processor/command/record.h"
+
+namespace {
+
+uint64_t now_ns() {
+  timespec now = {};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1000000000 + static_cast<uint64_t>(now.tv_nsec);
+}
+
+// CLI11 calls this to check --duration: an empty string is its word for "fine".
+std::string check_duration(const std::string& text) {
+  const auto seconds = splitprof::parse_duration(text);
+  return seconds.has_value() ? "" : seconds.error().message;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const uint64_t started_ns = now_ns();
+  CLI::App app("A profiler for the whole machine, in two processes: one that may look, one that understands.",
+               "splitprof");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", SPLITPROF_VERSION);
+
+  splitprof::RecordOptions options;
+  std::string duration;
+  auto* record = app.add_subcommand("record", "Profile this machine, some processes or a command");
+  record->add_option("-d,--duration", duration, "How long: 30s, 500ms, 2m, 1h (default: until Ctrl-C or COMMAND's end)")
+      ->check(CLI::Validator(check_duration, "TIME"));
+  record->add_option("-F,--frequency", options.hz, "Samples a second of each busy CPU")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
+  record->add_option("-p,--pid", options.pids, "Only this process and its descendants (repeatable)")
+      ->allow_extra_args(false);
+  record
+      ->add_option("-o,--output", options.outputs,
+                   "File to write, its format by its end: .folded .pb.gz .html (repeatable)")
+      ->allow_extra_args(false);
+  record->add_option("--summary", options.summary_path, "File for the summary as JSON");
+  record->add_option("--deny", options.deny, "Never look at: exe=PATH, uid=N or cgroup=PATH (repeatable)")
+      ->allow_extra_args(false);
+  record->add_option("--log-level", options.log_level, "Of both daemons: debug, info, warn, error");
+  record->add_flag("-q,--quiet", options.quiet, "No progress, no summary on the terminal");
+  record->add_option("COMMAND", options.command, "After --: run it as the invoking user and profile it");
+  record->footer(
+      "Examples:\n"
+      "  sudo splitprof record --duration 30s -o flamegraph.html\n"
+      "  sudo splitprof record -p 1234 -F 997 -o profile.pb.gz --summary summary.json\n"
+      "  sudo splitprof record -o build.html -- make -j8\n"
+      "Exit status: COMMAND's, or 0; 1 when the recording failed; above 100 for wrong flags.");
+
+  auto* check = app.add_subcommand("check", "Say what this host allows, what is missing, what it costs, what mends it");
+  check->footer(
+      "Exit status: 0 when recording can work here, else 1. Run it with the rights that recording will have.");
+
+  CLI11_PARSE(app, argc, argv);
+  if (*check) return splitprof::check_host();
+  if (!duration.empty()) options.duration_seconds = splitprof::parse_duration(duration).value();
+  return splitprof::record(options, started_ns);
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "processor/command/outputs.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+
+namespace splitprof {
+namespace {
+
+struct Format {
+  std::string_view suffix, name;
+};
+constexpr Format kFormats[] = {{".folded", "folded"}, {".pb.gz", "pprof"}, {".html", "html"}};
+
+}  // namespace
+
+Result<std::string> format_of(const std::string& path) {
+  for (const auto& [suffix, name] : kFormats)
+    if (path.size() > suffix.size() && path.ends_with(suffix)) return std::string(name);
+  return fail(Errc::unsupported, "{}: the name has to end in .folded, .pb.gz or .html, which chooses the format", path);
+}
+
+Result<kj::AutoCloseFd> open_for_writing(const std::string& path, const InvokingUser& user) {
+  const AsUser as_user(user);
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
+  if (fd < 0) return fail(Errc::io, "cannot write {}: {}", path, std::strerror(errno));
+  return kj::AutoCloseFd(fd);
+}
+
+Result<std::vector<OutputFile>> open_outputs(const std::vector<std::string>& paths, const InvokingUser& user) {
+  std::vector<OutputFile> files;
+  for (const auto& path : paths) files.push_back({path, TRY(format_of(path)), {}});
+  for (auto& file : files) file.fd = TRY(open_for_writing(file.path, user));
+  return files;
+}
+
+}  // namespace splitprof

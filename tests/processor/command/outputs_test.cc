@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "processor/command/outputs.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+namespace splitprof {
+namespace {
+
+class Outputs : public testing::Test {
+ protected:
+  Outputs() {
+    char name[] = "/tmp/outputs-test-XXXXXX";
+    folder_ = mkdtemp(name);
+  }
+  ~Outputs() override { std::filesystem::remove_all(folder_); }
+  std::filesystem::path folder_;
+};
+
+TEST_F(Outputs, ChoosesTheFormatByTheEndOfTheName) {
+  EXPECT_EQ(format_of("a/b.folded").value(), "folded");
+  EXPECT_EQ(format_of("b.pb.gz").value(), "pprof");
+  EXPECT_EQ(format_of("b.html").value(), "html");
+  for (const char* path : {"b", "b.txt", ".html", "b.html ", "b.gz"}) EXPECT_FALSE(format_of(path).has_value()) << path;
+}
+
+TEST_F(Outputs, CreatesNothingWhenOneNameIsWrong) {
+  const InvokingUser user{.uid = geteuid(), .gid = getegid(), .name = {}, .differs = false};
+  const auto files = open_outputs({folder_ / "good.html", folder_ / "bad.txt"}, user);
+  EXPECT_FALSE(files.has_value());
+  EXPECT_TRUE(std::filesystem::is_empty(folder_));
+}
+
+TEST_F(Outputs, BelongToTheInvokingUserAndHisRightsDecide) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root to become somebody else";
+  const InvokingUser user{.uid = 12345, .gid = 12345, .name = {}, .differs = true};
+  EXPECT_FALSE(open_for_writing(folder_ / "denied.html", user).has_value());  // the folder is mode 0700 and root's
+  ASSERT_EQ(chmod(folder_.c_str(), 0777), 0);
+  ASSERT_TRUE(open_for_writing(folder_ / "allowed.html", user).has_value());
+  struct stat info = {};
+  ASSERT_EQ(stat((folder_ / "allowed.html").c_str(), &info), 0);
+  EXPECT_EQ(info.st_uid, 12345u);
+  EXPECT_EQ(info.st_gid, 12345u);
+  EXPECT_EQ(geteuid(), 0u);
+}
+
+TEST_F(Outputs, TakesTheUserBehindSudo) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root looks at SUDO_UID";
+  setenv("SUDO_UID", "12345", 1);
+  setenv("SUDO_GID", "54321", 1);
+  EXPECT_EQ(find_invoking_user().uid, 12345u);
+  EXPECT_EQ(find_invoking_user().gid, 54321u);
+  setenv("SUDO_UID", "12345x", 1);
+  EXPECT_EQ(find_invoking_user().uid, 0u);
+  unsetenv("SUDO_UID");
+  unsetenv("SUDO_GID");
+}
+
+}  // namespace
+}  // namespace splitprof
