@@ -44,11 +44,22 @@ int process_exec(struct bpf_raw_tracepoint_args *context)
 	struct linux_binprm *program = (struct linux_binprm *)context->args[2];
 	__u32 tgid = BPF_CORE_READ(task, tgid);
 	struct sp_proc denied = {.flags = SP_PROC_DENIED};
+	struct sp_exec record = {
+		.kind = SP_RECORD_EXEC,
+		.size = sizeof(record),
+		.time_ns = sp_now(),
+		.start_time_ns = start_time_of(task),
+		.pid = tgid,
+	};
 
-	if (is_denied(task, program))
+	if (is_denied(task, program)) {
 		bpf_map_update_elem(&procs, &tgid, &denied, BPF_ANY);
-	else
+		record.flags = SP_SAMPLE_DENIED;
+	} else {
 		bpf_map_delete_elem(&procs, &tgid);
+	}
+	if (bpf_ringbuf_output(&ring, &record, sizeof(record), BPF_RB_NO_WAKEUP))
+		count(SP_COUNT_execs_lost, 1);
 	return 0;
 }
 

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From the kernel's rings to the shared one: the side band first, then the samples, each as a typed record. Copies and
+// counts; neither parses nor follows a value that a target chose. No allocation per sample. Belongs to the sampler's
+// one thread.
+#pragma once
+
+#include <kj/io.h>
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <span>
+
+#include "bpf/abi.h"
+#include "sampler/counters.h"
+#include "sampler/programs.h"
+#include "sampler/side_band.h"
+#include "sampler/targets.h"
+#include "schema/records.capnp.h"
+#include "shared/ring.h"
+
+struct ring_buffer;
+
+namespace splitprof {
+
+// Where records go while a processor is connected.
+struct RecordSink {
+  RingWriter ring;
+  kj::AutoCloseFd wakeup;  // a byte here wakes the reader; written with MSG_DONTWAIT
+};
+
+class Drain {
+ public:
+  using OnFork = std::function<void(uint32_t parent_pid, uint32_t pid)>;
+  Drain(const Programs& programs, SideBand& side_band, Targets& targets, SamplerCounters& counters, OnFork on_fork);
+  ~Drain();
+  Drain(const Drain&) = delete;
+  Drain& operator=(const Drain&) = delete;
+
+  // `sink` outlives its stay here; null: nobody is connected. The sink that leaves is accounted for: what its reader
+  // has not consumed counts as abandoned.
+  void set_sink(RecordSink* sink);
+  // Moves everything that waits. An error when the reader's position is a lie: its session has to end.
+  Result<> run();
+  // A descriptor that becomes readable when BPF wakes user space; this object's.
+  int wake_fd() const;
+
+ private:
+  static int on_record(void* self, void* data, size_t bytes);
+  void on_sample(const sp_sample& sample, std::span<const uint8_t> rest);
+  void on_event(const SideBandEvent& event);
+  void tell_loss();
+  void tell_clock();
+  // Builds one record with `fill(schema::Record::Builder)`; false when the ring had no room.
+  template <typename Fill>
+  bool publish(size_t words, uint32_t format, Fill&& fill);
+  Result<> collect();
+
+  const Programs& programs_;
+  SideBand& side_band_;
+  Targets& targets_;
+  SamplerCounters& counters_;
+  OnFork on_fork_;
+  ring_buffer* ring_ = nullptr;
+  RecordSink* sink_ = nullptr;
+  uint64_t told_published_ = 0, told_consumed_ = 0;  // of the sink's own counts
+  // Not told to the reader yet.
+  uint64_t pending_ring_full_ = 0;
+  uint64_t told_no_client_ = 0;
+  std::array<uint64_t, 64> pending_side_band_{};  // by CPU number modulo 64: an approximation on larger machines
+  bool kernel_symbols_changed_ = false;
+  int64_t wall_offset_ns_ = 0;
+  uint64_t clock_told_ns_ = 0;
+};
+
+}  // namespace splitprof
