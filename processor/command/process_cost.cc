@@ -23,17 +23,22 @@ std::string read_text(const std::string& path) {
   return text.str();
 }
 
-// user + system time, fields 14 and 15 of stat; the second field is a name that may hold anything but ends at the
-// last bracket.
-double cpu_seconds_of(const std::string& stat) {
+struct CpuTimes {
+  uint64_t user_ns = 0, system_ns = 0;
+};
+
+// Fields 14 and 15 of stat, in clock ticks; the second field is a name that may hold anything but ends at the last
+// bracket.
+CpuTimes cpu_times_of(const std::string& stat) {
   const size_t bracket = stat.rfind(')');
-  if (bracket == std::string::npos) return 0;
+  if (bracket == std::string::npos) return {};
   std::istringstream fields(stat.substr(bracket + 1));
   std::string skipped;
   for (int i = 3; i < 14; i++) fields >> skipped;
   uint64_t user = 0, system = 0;
   fields >> user >> system;
-  return static_cast<double>(user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
+  const uint64_t tick_ns = 1000000000 / static_cast<uint64_t>(sysconf(_SC_CLK_TCK));
+  return {user * tick_ns, system * tick_ns};
 }
 
 uint64_t bytes_after(const std::string& text, const char* key) {
@@ -69,23 +74,24 @@ void CostWatch::add(pid_t pid, std::string name) {
 
 ProcessCost& CostWatch::cost_of(pid_t pid, const std::string& name) {
   for (auto& cost : costs_)
-    if (cost.pid == pid) return cost;
+    if (cost.pid == static_cast<uint32_t>(pid)) return cost;
   root_of_.emplace_back(pid, current_root_);
-  return costs_.emplace_back(ProcessCost{.pid = pid, .name = name});
+  ProcessCost cost;
+  cost.name = name;
+  cost.pid = static_cast<uint32_t>(pid);
+  return costs_.emplace_back(std::move(cost));
 }
 
 void CostWatch::look_at(pid_t pid, const std::string& name, int depth) {
   const std::string stat = read_text(fmt::format("/proc/{}/stat", pid));
   if (stat.empty() || costs_.size() >= kMaxEntries) return;
   ProcessCost& cost = cost_of(pid, name);
-  cost.cpu_seconds = std::max(cost.cpu_seconds, cpu_seconds_of(stat));
+  const auto times = cpu_times_of(stat);
+  cost.cpu_user_ns = std::max(cost.cpu_user_ns, times.user_ns);
+  cost.cpu_system_ns = std::max(cost.cpu_system_ns, times.system_ns);
   const std::string memory = read_text(fmt::format("/proc/{}/smaps_rollup", pid));
-  if (const uint64_t rss = bytes_after(memory, "\nRss:"); rss != 0) {
-    cost.rss_bytes = rss;
-    cost.pss_bytes = bytes_after(memory, "\nPss:");
-    cost.peak_rss_bytes = std::max(cost.peak_rss_bytes, cost.rss_bytes);
-    cost.peak_pss_bytes = std::max(cost.peak_pss_bytes, cost.pss_bytes);
-  }
+  cost.peak_rss_bytes = std::max(cost.peak_rss_bytes, bytes_after(memory, "\nRss:"));
+  cost.peak_pss_bytes = std::max(cost.peak_pss_bytes, bytes_after(memory, "\nPss:"));
   if (depth >= kMaxDepth || pid == getpid()) return;
   for (const pid_t child : children_of(pid)) look_at(child, name_of(child), depth + 1);
 }
@@ -98,15 +104,28 @@ void CostWatch::look() {
 }
 
 void CostWatch::finish(pid_t pid, const rusage& usage) {
-  const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + time.tv_usec / 1e6; };
-  double others = 0;
-  for (const auto& [descendant, root] : root_of_)
-    if (root == pid && descendant != pid) others += cost_of(descendant, "").cpu_seconds;
-  for (auto& cost : costs_) {
-    if (cost.pid != pid) continue;
-    cost.cpu_seconds = std::max(cost.cpu_seconds, seconds(usage.ru_utime) + seconds(usage.ru_stime) - others);
-    cost.peak_rss_bytes = std::max<uint64_t>(cost.peak_rss_bytes, static_cast<uint64_t>(usage.ru_maxrss) * 1024);
+  const auto nanoseconds = [](const timeval& time) {
+    return static_cast<uint64_t>(time.tv_sec) * 1000000000 + static_cast<uint64_t>(time.tv_usec) * 1000;
+  };
+  uint64_t others_user_ns = 0, others_system_ns = 0;
+  for (const auto& [descendant, root] : root_of_) {
+    if (root != pid || descendant == pid) continue;
+    const auto& other = cost_of(descendant, "");
+    others_user_ns += other.cpu_user_ns;
+    others_system_ns += other.cpu_system_ns;
   }
+  const auto without = [](uint64_t all, uint64_t others) { return all > others ? all - others : 0; };
+  for (auto& cost : costs_) {
+    if (cost.pid != static_cast<uint32_t>(pid)) continue;
+    cost.cpu_user_ns = std::max(cost.cpu_user_ns, without(nanoseconds(usage.ru_utime), others_user_ns));
+    cost.cpu_system_ns = std::max(cost.cpu_system_ns, without(nanoseconds(usage.ru_stime), others_system_ns));
+  }
+}
+
+double CostWatch::cpu_seconds() const {
+  uint64_t sum_ns = 0;
+  for (const auto& cost : costs_) sum_ns += cost.cpu_user_ns + cost.cpu_system_ns;
+  return static_cast<double>(sum_ns) / 1e9;
 }
 
 }  // namespace splitprof

@@ -9,17 +9,12 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
-namespace splitprof {
+#include "processor/export/summary.h"
 
-struct ProcessCost {
-  pid_t pid = 0;
-  std::string name;
-  double cpu_seconds = 0;                           // user and system
-  uint64_t pss_bytes = 0, rss_bytes = 0;            // at the last look
-  uint64_t peak_pss_bytes = 0, peak_rss_bytes = 0;  // of all looks
-};
+namespace splitprof {
 
 class CostWatch {
  public:
@@ -30,6 +25,7 @@ class CostWatch {
   // The exact CPU time of a process that has ended, its reaped children included; theirs is taken off again.
   void finish(pid_t pid, const rusage& usage);
   const std::vector<ProcessCost>& costs() const { return costs_; }
+  double cpu_seconds() const;  // of all of them
 
  private:
   ProcessCost& cost_of(pid_t pid, const std::string& name);

@@ -8,8 +8,6 @@
 #include <string>
 #include <string_view>
 
-#include "processor/command/process_cost.h"
-
 namespace splitprof {
 
 struct ProgressNumbers {

@@ -21,7 +21,7 @@
 #include "processor/command/outputs.h"
 #include "processor/command/process_cost.h"
 #include "processor/command/progress.h"
-#include "processor/command/run_report.h"
+#include "processor/export/summary.h"
 
 namespace splitprof {
 namespace {
@@ -31,6 +31,7 @@ constexpr int kFinishSeconds = 120;
 // The sampler ends by itself once its peer is gone.
 constexpr int kSamplerEndMs = 3000;
 constexpr int kCommandEndMs = 2000;
+constexpr size_t kMaxSummaryBytes = 1 << 20;
 
 uint64_t now_ns() {
   timespec now = {};
@@ -92,6 +93,7 @@ class Recording {
   void take_signals();
   void stop(const char* why);
   void each_second();
+  bool report();
   double elapsed_seconds() const { return static_cast<double>(now_ns() - started_ns_) / 1e9; }
 
   const RecordOptions& options_;
@@ -221,9 +223,7 @@ void Recording::each_second() {
   uint64_t expirations = 0;
   if (read(timer_.get(), &expirations, sizeof(expirations)) != sizeof(expirations)) return;
   costs_.look();
-  double profiler_cpu_seconds = 0;
-  for (const auto& cost : costs_.costs()) profiler_cpu_seconds += cost.cpu_seconds;
-  if (stopped_ns_ == 0) line_.show(elapsed_seconds(), progress_, profiler_cpu_seconds);
+  if (stopped_ns_ == 0) line_.show(elapsed_seconds(), progress_, costs_.cpu_seconds());
 }
 
 void Recording::run() {
@@ -276,25 +276,29 @@ int Recording::finish() {
     std::fprintf(stderr, "splitprof: the %s ended with %s\n", child == &*sampler_ ? "sampler" : "processor",
                  child->describe_end().c_str());
   }
-  LauncherFacts facts{
-      .started_ns = started_ns_, .seconds = elapsed_seconds(), .processes = costs_.costs(), .files = {}};
-  for (const auto& file : files_) facts.files.push_back(file.path);
-  if (!options_.summary_path.empty()) facts.files.push_back(options_.summary_path);
-  const auto report = make_run_report(summary_, facts);
-  if (!report.has_value()) {
-    std::fprintf(stderr, "splitprof: %s\n", report.error().message.c_str());
-    return 1;
+  return report() && good ? (command_ ? command_->exit_status() : 0) : 1;
+}
+
+// Completes the processor's summary with what only the launcher knows. It comes from a process that is not trusted, so
+// everything in it is checked by type and made harmless before it is printed.
+bool Recording::report() {
+  auto summary = summary_from_json(summary_);
+  if (!summary.has_value()) {
+    std::fprintf(stderr, "splitprof: the processor left no summary (%s)\n", summary.error().message.c_str());
+    return false;
   }
-  if (!options_.quiet) std::fputs(report->text.c_str(), stderr);
-  if (!options_.summary_path.empty()) {
-    const std::string& json = report->json;
-    if (write(summary_file_.get(), json.data(), json.size()) != static_cast<ssize_t>(json.size())) {
-      std::fprintf(stderr, "splitprof: cannot write %s: %s\n", options_.summary_path.c_str(), std::strerror(errno));
-      good = false;
-    }
+  summary->processes = costs_.costs();
+  summary->start_up.started_ns = started_ns_;
+  if (command_) summary->target = options_.command.front();
+  if (!options_.quiet) {
+    print_terminal_summary(*summary, stderr, isatty(STDERR_FILENO) == 1);
+    for (const auto& path : options_.outputs) std::fprintf(stderr, "  wrote       %s\n", path.c_str());
   }
-  if (!good) return 1;
-  return command_ ? command_->exit_status() : 0;
+  if (options_.summary_path.empty()) return true;
+  const std::string json = to_json(*summary);
+  if (write(summary_file_.get(), json.data(), json.size()) == static_cast<ssize_t>(json.size())) return true;
+  std::fprintf(stderr, "splitprof: cannot write %s: %s\n", options_.summary_path.c_str(), std::strerror(errno));
+  return false;
 }
 
 }  // namespace
