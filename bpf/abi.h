@@ -81,8 +81,8 @@ enum sp_cfa {
 	SP_CFA_SP = 1,	     /* sp + offset */
 	SP_CFA_FP = 2,	     /* fp + offset */
 	SP_CFA_PLT = 3,	     /* sp + offset, and 8 more from the 11th byte of a 16-byte PLT entry on */
-	SP_CFA_DEREF_SP = 4, /* *(sp + offset) */
-	SP_CFA_DEREF_FP = 5, /* *(fp + offset): a realigned stack, once its prologue is over */
+	SP_CFA_DEREF_SP = 4, /* *(sp + offset) + words: OpenSSL's vector code, which keeps the old sp on the stack */
+	SP_CFA_DEREF_FP = 5, /* *(fp + offset) + words: a realigned stack, once its prologue is over */
 	SP_CFA_REGISTER = 6, /* another register + offset; known only where all registers are: leaf and after a signal */
 	SP_CFA_SIGNAL = 7,   /* the kernel's signal frame at sp: all registers are in it */
 	SP_CFA_ASK = 8,	     /* too rare for a rule: the processor would have to do it from a stack copy */
@@ -106,7 +106,11 @@ enum sp_ra {
 
 /* Value of `rules`. Equal rules of all executables share one entry. */
 struct sp_rule {
-	__u8 cfa;	/* low 4 bits enum sp_cfa; high 4 bits the DWARF register of SP_CFA_REGISTER */
+	/*
+	 * Low 4 bits enum sp_cfa. High 4 bits: the DWARF register of SP_CFA_REGISTER; of SP_CFA_DEREF_* the words of 8
+	 * bytes to add to what was read; else zero.
+	 */
+	__u8 cfa;
 	__u8 saved;	/* low 2 bits enum sp_fp, next 2 bits enum sp_ra, high 4 bits zero */
 	__s16 fp_offset;
 	__s32 cfa_offset;
@@ -118,6 +122,7 @@ SP_ASSERT(sizeof(struct sp_rule) == 8);
 #define SP_RULE_ASK 1
 #define SP_RULE_CFA(rule) ((rule)->cfa & 15)
 #define SP_RULE_REGISTER(rule) ((rule)->cfa >> 4)
+#define SP_RULE_WORDS(rule) ((rule)->cfa >> 4)
 #define SP_RULE_FP(rule) ((rule)->saved & 3)
 #define SP_RULE_RA(rule) (((rule)->saved >> 2) & 3)
 #define SP_RULE_SAVED(fp, ra) ((__u8)((fp) | ((ra) << 2)))

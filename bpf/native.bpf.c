@@ -201,10 +201,12 @@ static __always_inline int sp_apply_rule(struct sp_walk *walk, const struct sp_r
 	case SP_CFA_DEREF_SP:
 		if (sp_read_user(&cfa, 8, walk->sp + rule->cfa_offset))
 			return sp_stop(walk, SP_COUNT_stack_unreadable);
+		cfa += SP_RULE_WORDS(rule) * 8;
 		break;
 	case SP_CFA_DEREF_FP:
 		if (sp_read_user(&cfa, 8, walk->fp + rule->cfa_offset))
 			return sp_stop(walk, SP_COUNT_stack_unreadable);
+		cfa += SP_RULE_WORDS(rule) * 8;
 		break;
 	case SP_CFA_REGISTER:
 		if (!walk->registers_known)

@@ -22,12 +22,13 @@ struct CfaRule {
     none,             // nothing was said
     register_offset,  // reg + offset
     plt,              // sp + offset, and 8 more from byte 11 of each 16 bytes of code on
-    deref,            // *(reg + offset)
+    deref,            // *(reg + offset) + addend
     expression,       // any other DWARF expression
   };
   Kind kind = Kind::none;
   uint16_t reg = 0;  // DWARF number; kNoRegister: larger than any that we know
   int64_t offset = 0;
+  uint64_t addend = 0;  // of deref
   friend bool operator==(const CfaRule&, const CfaRule&) = default;
 };
 

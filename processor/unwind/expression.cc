@@ -9,6 +9,7 @@ namespace {
 
 // DW_OP_*
 constexpr uint8_t kDeref = 0x06;
+constexpr uint8_t kPlusUconst = 0x23;
 constexpr uint8_t kFirstBreg = 0x70;
 constexpr uint8_t kLastBreg = 0x8f;
 
@@ -43,6 +44,16 @@ Result<BaseRegister> read_base(Bytes& in) {
   return BaseRegister{static_cast<uint16_t>(code - kFirstBreg), TRY(in.sleb128())};
 }
 
+// `deref`, or `deref; plus_uconst N`, and no more.
+Result<> read_deref(Bytes& in, CfaRule& rule) {
+  if (TRY(in.read<uint8_t>()) != kDeref) return fail(Errc::unsupported, "not a load");
+  if (in.at_end()) return Ok{};
+  if (TRY(in.read<uint8_t>()) != kPlusUconst) return fail(Errc::unsupported, "not a sum");
+  rule.addend = TRY(in.uleb128());
+  if (!in.at_end()) return fail(Errc::unsupported, "more than a sum");
+  return Ok{};
+}
+
 }  // namespace
 
 CfaRule cfa_rule_of_expression(Bytes expression, const UnwindRegisters& registers) {
@@ -51,9 +62,8 @@ CfaRule cfa_rule_of_expression(Bytes expression, const UnwindRegisters& register
   if (!base) return other;
   if (base->reg == kX86StackPointer && registers.sp == kX86StackPointer && is_plt(expression))
     return {CfaRule::Kind::plt, base->reg, base->offset};
-  if (expression.remaining() == 1 && expression.read<uint8_t>().value() == kDeref)
-    return {CfaRule::Kind::deref, base->reg, base->offset};
-  return other;
+  CfaRule rule{.kind = CfaRule::Kind::deref, .reg = base->reg, .offset = base->offset};
+  return read_deref(expression, rule) ? rule : other;
 }
 
 RegisterRule register_rule_of_expression(Bytes expression) {

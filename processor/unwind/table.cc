@@ -50,6 +50,8 @@ bool set_cfa(const CfaRule& cfa, Machine machine, sp_rule& rule) {
         rule.cfa = SP_CFA_DEREF_FP;
       else
         return false;
+      if (cfa.addend % 8 != 0 || cfa.addend / 8 > 15) return false;
+      rule.cfa |= static_cast<uint8_t>(cfa.addend / 8 << 4);
       return true;
     case CfaRule::Kind::expression:
     case CfaRule::Kind::none:
