@@ -14,7 +14,7 @@
 namespace splitprof {
 namespace {
 
-constexpr size_t kRecordWords = 4;  // root pointer, Record, and some slack
+constexpr size_t kRecordWords = 4;   // root pointer, Record, and some slack
 constexpr size_t kSampleWords = 32;  // a Sample's own fields, pointers and comm
 constexpr uint64_t kClockEveryNs = 60'000'000'000;
 constexpr int64_t kClockStepNs = 10'000'000;
@@ -38,8 +38,8 @@ struct CellRange {
 CellRange in_order(std::span<const sp_cell> cells, uint32_t pushed) {
   if (pushed <= SP_MAX_CELLS) return {cells, {}, {}, 0};
   const size_t oldest = SP_LEAF_CELLS + (pushed - SP_LEAF_CELLS) % SP_ROOT_CELLS;
-  CellRange range{cells.first(SP_LEAF_CELLS), cells.subspan(oldest), cells.subspan(SP_LEAF_CELLS, oldest - SP_LEAF_CELLS),
-                  pushed - SP_MAX_CELLS};
+  CellRange range{cells.first(SP_LEAF_CELLS), cells.subspan(oldest),
+                  cells.subspan(SP_LEAF_CELLS, oldest - SP_LEAF_CELLS), pushed - SP_MAX_CELLS};
   // The oldest frame may have lost its first cells; what is left of it cannot be read.
   for (auto* side : {&range.root_old, &range.root_new}) {
     while (!side->empty() && SP_FRAME_KIND(side->front().header) == SP_FRAME_MORE) {
@@ -69,18 +69,18 @@ void put(capnp::List<uint64_t>::Builder list, unsigned& at, std::span<const sp_c
 }  // namespace
 
 Drain::Drain(const Programs& programs, SideBand& side_band, Targets& targets, SamplerCounters& counters, OnFork on_fork)
-    : programs_(programs),
-      side_band_(side_band),
-      targets_(targets),
-      counters_(counters),
-      on_fork_(std::move(on_fork)) {
+    : programs_(programs), side_band_(side_band), targets_(targets), counters_(counters), on_fork_(std::move(on_fork)) {
   ring_ = ring_buffer__new(programs.ring_fd(), &Drain::on_record, this, nullptr);
   KJ_REQUIRE(ring_ != nullptr, "cannot map the BPF ring", strerror(errno));
 }
 
-Drain::~Drain() { ring_buffer__free(ring_); }
+Drain::~Drain() {
+  ring_buffer__free(ring_);
+}
 
-int Drain::wake_fd() const { return ring_buffer__epoll_fd(ring_); }
+int Drain::wake_fd() const {
+  return ring_buffer__epoll_fd(ring_);
+}
 
 void Drain::set_sink(RecordSink* sink) {
   if (sink_) {
@@ -163,8 +163,8 @@ void Drain::on_sample(const sp_sample& sample, std::span<const uint8_t> rest) {
   const CellRange range = in_order({cells, n_cells}, sample.n_cells);
   const size_t frame_words =
       words_of(range.leaf) + words_of(range.root_old) + words_of(range.root_new) + (range.left_out ? 2 : 0);
-  const size_t words = kRecordWords + kSampleWords + frame_words + sample.n_kernel + sample.n_registers +
-                       (sample.stack_bytes + 7) / 8;
+  const size_t words =
+      kRecordWords + kSampleWords + frame_words + sample.n_kernel + sample.n_registers + (sample.stack_bytes + 7) / 8;
 
   const bool published = publish(words, kFormatSampleRecord, [&](schema::Record::Builder record) {
     auto out = record.initSample();
@@ -282,7 +282,7 @@ void Drain::tell_clock() {
   const uint64_t monotonic = clock_ns(CLOCK_MONOTONIC), realtime = clock_ns(CLOCK_REALTIME);
   const auto offset = static_cast<int64_t>(realtime - monotonic);
   const bool due = clock_told_ns_ == 0 || monotonic - clock_told_ns_ >= kClockEveryNs ||
-         std::abs(offset - wall_offset_ns_) > kClockStepNs;
+                   std::abs(offset - wall_offset_ns_) > kClockStepNs;
   if (!due) return;
   const bool told = publish(kRecordWords + 8, kFormatRecord, [&](schema::Record::Builder record) {
     auto out = record.initClockSync();

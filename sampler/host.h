@@ -11,7 +11,7 @@ namespace splitprof {
 
 struct HostFacts {
   std::string boot_id, machine_id, host_name, kernel_release, kernel_version, architecture;
-  std::string kernel_build_id;                                 // raw bytes; empty: unknown
+  std::string kernel_build_id;                               // raw bytes; empty: unknown
   std::vector<std::pair<std::string, std::string>> modules;  // name, raw build id; at most 1,024
 };
 

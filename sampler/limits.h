@@ -11,8 +11,8 @@
 namespace splitprof {
 
 constexpr uint32_t kProtocolVersion = 1;
-constexpr uint32_t kMaxHz = 1000;               // 1 ms between samples: a walk may take half of that
-constexpr uint32_t kMaxCpus = 8192;             // NR_CPUS of the largest distribution kernels
+constexpr uint32_t kMaxHz = 1000;    // 1 ms between samples: a walk may take half of that
+constexpr uint32_t kMaxCpus = 8192;  // NR_CPUS of the largest distribution kernels
 constexpr uint32_t kMaxTablesPerSession = SP_MAX_EXECUTABLES - 1;
 constexpr uint32_t kMaxRowsPerCall = 65536;     // one chunk: the thread is busy for a few ms at most
 constexpr uint64_t kMaxMessageWords = 1 << 20;  // 8 MiB: no request of the schema is larger
@@ -20,6 +20,6 @@ constexpr size_t kMaxDescriptorsFromPeer = 0;   // descriptors travel from sampl
 constexpr size_t kMaxConnections = 8;           // one has the session, the others are told so
 constexpr size_t kMaxProcessObjects = 8192;     // Process capabilities held at once: twice the targets
 constexpr uint64_t kMaxMappingBytes = 1ull << 44;
-constexpr size_t kArenaReserveSlots = 8;        // kept for mapping lists when tables fill the rest
+constexpr size_t kArenaReserveSlots = 8;  // kept for mapping lists when tables fill the rest
 
 }  // namespace splitprof

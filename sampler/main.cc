@@ -53,7 +53,11 @@ PeerPolicy peer_policy(const SamplerOptions& options) {
 class Loop {
  public:
   Loop(kj::AsyncIoContext& io, SamplerParts& parts, Service& service, uint32_t exit_idle_s)
-      : io_(io), parts_(parts), service_(service), exit_idle_s_(exit_idle_s), wake_(io.unixEventPort, parts.drain.wake_fd(), kj::UnixEventPort::FdObserver::OBSERVE_READ) {}
+      : io_(io),
+        parts_(parts),
+        service_(service),
+        exit_idle_s_(exit_idle_s),
+        wake_(io.unixEventPort, parts.drain.wake_fd(), kj::UnixEventPort::FdObserver::OBSERVE_READ) {}
 
   // Ends when nobody has been connected for --exit-idle seconds.
   kj::Promise<void> tick() {
@@ -94,12 +98,12 @@ class Loop {
 // Both sides of the accounting, once everything has stopped: docs/records.md, section 4.
 void log_accounting(const Programs& programs, const SamplerCounters& counters) {
   const auto bpf = programs.counters();
-  log::info("accounting: samples_taken={} ring_lost={} no_client={} shared_ring_full={} odd_bpf_records={} published={} "
-            "consumed={} abandoned={}",
-            bpf[SP_COUNT_samples_taken], bpf[SP_COUNT_ring_lost], counters[SamplerCounter::no_client],
-            counters[SamplerCounter::shared_ring_full], counters[SamplerCounter::odd_bpf_records],
-            counters[SamplerCounter::published], counters[SamplerCounter::consumed],
-            counters[SamplerCounter::abandoned]);
+  log::info(
+      "accounting: samples_taken={} ring_lost={} no_client={} shared_ring_full={} odd_bpf_records={} published={} "
+      "consumed={} abandoned={}",
+      bpf[SP_COUNT_samples_taken], bpf[SP_COUNT_ring_lost], counters[SamplerCounter::no_client],
+      counters[SamplerCounter::shared_ring_full], counters[SamplerCounter::odd_bpf_records],
+      counters[SamplerCounter::published], counters[SamplerCounter::consumed], counters[SamplerCounter::abandoned]);
 }
 
 void run(int argc, char** argv) {
@@ -139,9 +143,17 @@ void run(int argc, char** argv) {
   Drain drain(programs, side_band, targets, counters, [&](uint32_t parent, uint32_t child) {
     if (auto* lists = service_for_forks ? service_for_forks->lists() : nullptr) lists->forked(parent, child);
   });
-  SamplerParts parts{programs, perf_events, arena,    rules,
-                     targets,  opener,      drain,    counters,
-                     host,     options.ring_bytes, options.allow_environment};
+  SamplerParts parts{programs,
+                     perf_events,
+                     arena,
+                     rules,
+                     targets,
+                     opener,
+                     drain,
+                     counters,
+                     host,
+                     options.ring_bytes,
+                     options.allow_environment};
   Service service(*io.lowLevelProvider, parts, policy);
   service_for_forks = &service;
   Loop loop(io, parts, service, options.exit_idle_s);
@@ -149,8 +161,8 @@ void run(int argc, char** argv) {
   value_or_exit(install_seccomp(Role::sampler));
   log::info("ready: programs loaded in {:.0f} ms\n{}{}", programs.load_ms(), describe(Role::sampler, start),
             describe(Role::opener, start));
-  auto served = listener.get() >= 0 ? service.listen(io.unixEventPort, kj::mv(listener))
-                                    : service.serve(kj::mv(connection));
+  auto served =
+      listener.get() >= 0 ? service.listen(io.unixEventPort, kj::mv(listener)) : service.serve(kj::mv(connection));
   auto signal = io.unixEventPort.onSignal(SIGTERM).exclusiveJoin(io.unixEventPort.onSignal(SIGINT)).ignoreResult();
   served.exclusiveJoin(loop.tick()).exclusiveJoin(loop.follow_wakes()).exclusiveJoin(kj::mv(signal)).wait(io.waitScope);
 

@@ -14,7 +14,8 @@
 namespace splitprof {
 namespace {
 
-constexpr const char* kHelp = R"(splitprof-sampler: the small, privileged half of splitprof. Owns the BPF programs, streams raw stacks to one
+constexpr const char* kHelp =
+    R"(splitprof-sampler: the small, privileged half of splitprof. Owns the BPF programs, streams raw stacks to one
 processor at a time over a shared-memory ring, and parses nothing that a profiled process controls.
 
 usage: splitprof-sampler [options]
@@ -55,14 +56,20 @@ Number number(const char* option, const char* value, Number least, Number most) 
 }  // namespace
 
 SamplerOptions parse_options(int argc, char** argv) {
-  static const option kOptions[] = {
-      {"socket", required_argument, nullptr, 's'},      {"connection-fd", required_argument, nullptr, 'c'},
-      {"user", required_argument, nullptr, 'u'},        {"allow-uid", required_argument, nullptr, 'U'},
-      {"allow-gid", required_argument, nullptr, 'G'},   {"deny", required_argument, nullptr, 'd'},
-      {"file-system", required_argument, nullptr, 'f'}, {"allow-environment", no_argument, nullptr, 'e'},
-      {"exit-idle", required_argument, nullptr, 'x'},   {"ring-size", required_argument, nullptr, 'r'},
-      {"arena-slots", required_argument, nullptr, 'a'}, {"log-level", required_argument, nullptr, 'l'},
-      {"help", no_argument, nullptr, 'h'},              {nullptr, 0, nullptr, 0}};
+  static const option kOptions[] = {{"socket", required_argument, nullptr, 's'},
+                                    {"connection-fd", required_argument, nullptr, 'c'},
+                                    {"user", required_argument, nullptr, 'u'},
+                                    {"allow-uid", required_argument, nullptr, 'U'},
+                                    {"allow-gid", required_argument, nullptr, 'G'},
+                                    {"deny", required_argument, nullptr, 'd'},
+                                    {"file-system", required_argument, nullptr, 'f'},
+                                    {"allow-environment", no_argument, nullptr, 'e'},
+                                    {"exit-idle", required_argument, nullptr, 'x'},
+                                    {"ring-size", required_argument, nullptr, 'r'},
+                                    {"arena-slots", required_argument, nullptr, 'a'},
+                                    {"log-level", required_argument, nullptr, 'l'},
+                                    {"help", no_argument, nullptr, 'h'},
+                                    {nullptr, 0, nullptr, 0}};
   SamplerOptions options;
   int index = 0;
   for (int choice; (choice = getopt_long(argc, argv, "", kOptions, &index)) != -1;) {
@@ -84,7 +91,8 @@ SamplerOptions parse_options(int argc, char** argv) {
         options.allow_gids.push_back(number<gid_t>(name, optarg, 0, ~gid_t{1}));
         break;
       case 'd':
-        if (auto added = add_deny_rule(options.deny, optarg); !added) refuse(name, optarg, added.error().message.c_str());
+        if (auto added = add_deny_rule(options.deny, optarg); !added)
+          refuse(name, optarg, added.error().message.c_str());
         break;
       case 'f':
         options.file_systems.emplace_back(optarg);

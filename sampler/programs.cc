@@ -57,17 +57,37 @@ Programs::Programs(const Options& options) : arena_slots_(options.arena_slots) {
   attach(object_->progs.process_exit, &object_->links.process_exit);
 }
 
-Programs::~Programs() { splitprof_bpf__destroy(object_); }
+Programs::~Programs() {
+  splitprof_bpf__destroy(object_);
+}
 
-int Programs::sample_fd() const { return bpf_program__fd(object_->progs.sample); }
-int Programs::arena_fd() const { return bpf_map__fd(object_->maps.arena); }
-int Programs::executables_fd() const { return bpf_map__fd(object_->maps.executables); }
-int Programs::rules_fd() const { return bpf_map__fd(object_->maps.rules); }
-int Programs::procs_fd() const { return bpf_map__fd(object_->maps.procs); }
-int Programs::ring_fd() const { return bpf_map__fd(object_->maps.ring); }
-int Programs::deny_exes_fd() const { return bpf_map__fd(object_->maps.deny_exes); }
-int Programs::deny_uids_fd() const { return bpf_map__fd(object_->maps.deny_uids); }
-int Programs::deny_cgroups_fd() const { return bpf_map__fd(object_->maps.deny_cgroups); }
+int Programs::sample_fd() const {
+  return bpf_program__fd(object_->progs.sample);
+}
+int Programs::arena_fd() const {
+  return bpf_map__fd(object_->maps.arena);
+}
+int Programs::executables_fd() const {
+  return bpf_map__fd(object_->maps.executables);
+}
+int Programs::rules_fd() const {
+  return bpf_map__fd(object_->maps.rules);
+}
+int Programs::procs_fd() const {
+  return bpf_map__fd(object_->maps.procs);
+}
+int Programs::ring_fd() const {
+  return bpf_map__fd(object_->maps.ring);
+}
+int Programs::deny_exes_fd() const {
+  return bpf_map__fd(object_->maps.deny_exes);
+}
+int Programs::deny_uids_fd() const {
+  return bpf_map__fd(object_->maps.deny_uids);
+}
+int Programs::deny_cgroups_fd() const {
+  return bpf_map__fd(object_->maps.deny_cgroups);
+}
 
 Programs::Counters Programs::counters() const {
   Counters sums{};

@@ -80,7 +80,9 @@ class OpenFileServer final : public schema::OpenFile::Server {
   kj::AutoCloseFd fd_;
 };
 
-schema::OpenFile::Client open_file(kj::AutoCloseFd fd) { return kj::heap<OpenFileServer>(kj::mv(fd)); }
+schema::OpenFile::Client open_file(kj::AutoCloseFd fd) {
+  return kj::heap<OpenFileServer>(kj::mv(fd));
+}
 
 schema::OpenFile::Client duplicate(int fd) {
   int copy;
@@ -117,9 +119,8 @@ class ProcessServer final : public schema::Process::Server {
     request.start = context.getParams().getStart();
     request.end = context.getParams().getEnd();
     link_->require(request.start < request.end, "an empty mapping");
-    return open(request).then([context](OpenReply reply) mutable {
-      context.getResults().setFile(open_file(kj::mv(reply.file)));
-    });
+    return open(request).then(
+        [context](OpenReply reply) mutable { context.getResults().setFile(open_file(kj::mv(reply.file))); });
   }
   kj::Promise<void> openFile(OpenFileContext context) override {
     OpenRequest request{};
@@ -137,9 +138,8 @@ class ProcessServer final : public schema::Process::Server {
       default:
         KJ_UNIMPLEMENTED("a well-known file that this sampler does not know");
     }
-    return open(request).then([context](OpenReply reply) mutable {
-      context.getResults().setFile(open_file(kj::mv(reply.file)));
-    });
+    return open(request).then(
+        [context](OpenReply reply) mutable { context.getResults().setFile(open_file(kj::mv(reply.file))); });
   }
   kj::Promise<void> environment(EnvironmentContext context) override {
     if (!link_->parts.allow_environment)
@@ -425,9 +425,13 @@ Service::Service(kj::LowLevelAsyncIoProvider& io, SamplerParts& parts, PeerPolic
 
 Service::~Service() noexcept(false) {}
 
-bool Service::busy() const { return state_->active != nullptr; }
+bool Service::busy() const {
+  return state_->active != nullptr;
+}
 
-MappingLists* Service::lists() { return state_->active ? &state_->active->session->lists : nullptr; }
+MappingLists* Service::lists() {
+  return state_->active ? &state_->active->session->lists : nullptr;
+}
 
 void Service::end_connection(const std::string& why) {
   if (!state_->active) return;

@@ -12,8 +12,7 @@
 namespace splitprof {
 
 Session::Session(SamplerParts& all) : lists(all.arena, all.programs.procs_fd()), parts(all) {
-  for (uint32_t index = kMaxTablesPerSession; index > 0; --index)
-    free_indexes_.push_back(static_cast<uint16_t>(index));
+  for (uint32_t index = kMaxTablesPerSession; index > 0; --index) free_indexes_.push_back(static_cast<uint16_t>(index));
   parts.counters.add(SamplerCounter::sessions);
 }
 

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The kernel's unwinder over this process's own stack, with tables made from its own files. The oracle is libgcc's
+// unwinder (backtrace(3)), which reads .eh_frame by itself.
+#include <execinfo.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <random>
+
+#include "tests/bpf/host_walk.h"
+#include "tests/bpf/host_world.h"
+
+namespace splitprof {
+namespace {
+
+struct Captured {
+  sp_walk* walk;
+  HostWorld* world;
+  std::vector<uint64_t> oracle;  // return addresses, leaf first
+};
+
+// Walks from the caller of this function on. The oracle's first entry is in here, too.
+__attribute__((noinline)) void capture(Captured& captured) {
+  sp_walk& walk = *captured.walk;
+  uint64_t pc, sp, fp;
+  asm volatile("lea 0(%%rip), %0\n mov %%rsp, %1\n mov %%rbp, %2" : "=r"(pc), "=r"(sp), "=r"(fp));
+  walk.pc = pc;
+  walk.sp = sp;
+  walk.fp = fp;
+  walk.exact = 1;
+  walk.registers_known = 0;
+  sp_host_walk(&walk);
+  void* addresses[4096];
+  const int n = backtrace(addresses, std::size(addresses));
+  for (int i = 0; i < n; ++i) captured.oracle.push_back(reinterpret_cast<uint64_t>(addresses[i]));
+}
+
+__attribute__((noinline)) void recurse(int depth, Captured& captured) {
+  if (depth == 0)
+    capture(captured);
+  else
+    recurse(depth - 1, captured);
+  asm volatile("" ::: "memory");  // no tail call
+}
+
+class NativeWalk : public ::testing::Test {
+ protected:
+  NativeWalk() {
+    world_.all_memory = true;
+    world_.set_mappings(*walk_, world_.own_mappings());
+  }
+  std::vector<uint64_t> frames() const {
+    std::vector<uint64_t> pcs;
+    const auto* cells = reinterpret_cast<const sp_cell*>(walk_->data);
+    for (uint32_t i = 0; i < std::min<uint32_t>(walk_->sample.n_cells, SP_MAX_CELLS); ++i) pcs.push_back(cells[i].word);
+    return pcs;
+  }
+  void expect_equal_but_for_the_leaf(const std::vector<uint64_t>& oracle) const {
+    auto ours = frames();
+    ASSERT_EQ(ours.size(), oracle.size());
+    for (size_t i = 1; i < ours.size(); ++i) EXPECT_EQ(ours[i], oracle[i]) << "frame " << i;
+  }
+
+  HostWorld world_;
+  std::unique_ptr<sp_walk> walk_ = std::make_unique<sp_walk>();
+};
+
+TEST_F(NativeWalk, FindsTheFramesThatLibgccFinds) {
+  for (int depth : {0, 1, 30, 200, 700}) {
+    SCOPED_TRACE(depth);
+    walk_->sample = {};
+    Captured captured{walk_.get(), &world_, {}};
+    recurse(depth, captured);
+    EXPECT_EQ(walk_->sample.end, SP_COUNT_complete);
+    expect_equal_but_for_the_leaf(captured.oracle);
+  }
+}
+
+TEST_F(NativeWalk, KeepsBothSidesOfADeepStack) {
+  Captured captured{walk_.get(), &world_, {}};
+  recurse(2000, captured);
+  ASSERT_EQ(walk_->sample.end, SP_COUNT_complete);
+  ASSERT_EQ(walk_->sample.n_cells, captured.oracle.size());
+  const auto pcs = frames();
+  for (uint32_t i = 1; i < SP_LEAF_CELLS; ++i) ASSERT_EQ(pcs[i], captured.oracle[i]);
+  for (size_t i = captured.oracle.size() - SP_ROOT_CELLS; i < captured.oracle.size(); ++i)
+    ASSERT_EQ(pcs[SP_LEAF_CELLS + (i - SP_LEAF_CELLS) % SP_ROOT_CELLS], captured.oracle[i]);
+}
+
+TEST_F(NativeWalk, StopsInTime) {
+  world_.ns_per_look = SP_MAX_WALK_NS / 8;
+  Captured captured{walk_.get(), &world_, {}};
+  recurse(1000, captured);
+  EXPECT_EQ(walk_->sample.end, SP_COUNT_time);
+  EXPECT_LT(walk_->sample.n_cells, 1000u);
+}
+
+Captured* captured_by_signal;
+void on_signal(int) {
+  recurse(3, *captured_by_signal);
+}
+
+TEST_F(NativeWalk, PassesTheKernelsSignalFrame) {
+  Captured captured{walk_.get(), &world_, {}};
+  captured_by_signal = &captured;
+  auto* before = signal(SIGUSR1, on_signal);
+  raise(SIGUSR1);
+  signal(SIGUSR1, before);
+  EXPECT_EQ(walk_->sample.end, SP_COUNT_complete);
+  expect_equal_but_for_the_leaf(captured.oracle);
+}
+
+std::vector<std::byte> alternate_stack(1 << 18);
+
+TEST_F(NativeWalk, PassesASignalOnAnAlternateStack) {
+  Captured captured{walk_.get(), &world_, {}};
+  captured_by_signal = &captured;
+  stack_t stack{alternate_stack.data(), 0, alternate_stack.size()}, old;
+  sigaltstack(&stack, &old);
+  struct sigaction action {
+  }, before;
+  action.sa_handler = on_signal;
+  action.sa_flags = SA_ONSTACK;
+  sigaction(SIGUSR1, &action, &before);
+  raise(SIGUSR1);
+  sigaction(SIGUSR1, &before, nullptr);
+  sigaltstack(&old, nullptr);
+  EXPECT_EQ(walk_->sample.end, SP_COUNT_complete);
+  expect_equal_but_for_the_leaf(captured.oracle);
+}
+
+TEST_F(NativeWalk, NamesAListThatWasReplaced) {
+  walk_->list_generation ^= 1;
+  Captured captured{walk_.get(), &world_, {}};
+  recurse(5, captured);
+  EXPECT_EQ(walk_->sample.end, SP_COUNT_stale_list);
+  EXPECT_EQ(walk_->sample.n_cells, 1u);
+}
+
+TEST_F(NativeWalk, NamesATableThatWasReplaced) {
+  for (auto& executable : world_.executables) ++executable.generation;
+  Captured captured{walk_.get(), &world_, {}};
+  recurse(5, captured);
+  EXPECT_EQ(walk_->sample.end, SP_COUNT_stale_table);
+}
+
+TEST_F(NativeWalk, NamesAnUnreadableStack) {
+  world_.all_memory = false;
+  Captured captured{walk_.get(), &world_, {}};
+  recurse(5, captured);
+  EXPECT_EQ(walk_->sample.end, SP_COUNT_stack_unreadable);
+}
+
+TEST_F(NativeWalk, FollowsFramePointersWhereThereIsNoTable) {
+  struct Frame {
+    uint64_t next, pc;
+  } chain[3] = {
+      {reinterpret_cast<uint64_t>(&chain[1]), 0x10100}, {reinterpret_cast<uint64_t>(&chain[2]), 0x10200}, {0, 0x10300}};
+  const sp_mapping generated{0x10000, 0, 16, 0};
+  world_.set_mappings(*walk_, {&generated, 1});
+  walk_->pc = 0x10000;
+  walk_->sp = reinterpret_cast<uint64_t>(&chain[0]) - 8;
+  walk_->fp = reinterpret_cast<uint64_t>(&chain[0]);
+  walk_->exact = 1;
+  sp_host_walk(walk_.get());
+  EXPECT_EQ(frames(), (std::vector<uint64_t>{0x10000, 0x10100, 0x10200, 0x10300}));
+  EXPECT_EQ(walk_->sample.end, SP_COUNT_complete);
+}
+
+// The property behind the branchless search: it finds what a scan finds, in lists of any length.
+TEST(MappingSearch, FindsWhatAScanFinds) {
+  for (uint32_t seed = 0; seed < 300; ++seed) {
+    SCOPED_TRACE(seed);
+    std::mt19937 random(seed);
+    HostWorld world;
+    std::vector<sp_mapping> mappings;
+    uint64_t at = 0x1000;
+    const uint32_t count = seed < 20 ? seed : random() % 3000;
+    for (uint32_t i = 0; i < count; ++i) {
+      at += random() % 3 * 0x1000;
+      const uint32_t pages = 1 + random() % 4;
+      mappings.push_back({at, 0, pages, 0});
+      at += pages * 0x1000ull;
+    }
+    for (int look = 0; look < 50; ++look) {
+      auto walk = std::make_unique<sp_walk>();
+      world.set_mappings(*walk, mappings);
+      walk->pc = random() % (at + 0x2000);
+      const bool known = std::ranges::any_of(
+          mappings, [&](const auto& m) { return walk->pc >= m.start && walk->pc - m.start < m.n_pages * 4096ull; });
+      sp_host_walk(walk.get());
+      // A frame pointer of 0 ends a walk in known code at once.
+      EXPECT_EQ(walk->sample.end, known ? SP_COUNT_complete : SP_COUNT_no_mapping) << std::hex << walk->sample.n_cells;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace splitprof
