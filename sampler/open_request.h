@@ -5,8 +5,13 @@
 // and numbers are checked on arrival.
 #pragma once
 
+#include <kj/io.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <type_traits>
 
 namespace splitprof {
@@ -61,5 +66,11 @@ struct OpenAnswer {
 };
 
 static_assert(std::is_trivially_copyable_v<OpenRequest> && std::is_trivially_copyable_v<OpenAnswer>);
+
+// Sends one packet, with a descriptor unless `passed_fd` is negative. False: see errno.
+bool send_packet(int socket, std::span<const iovec> parts, int passed_fd = -1, int flags = 0);
+// Receives one packet and the descriptor that came with it. Bytes received; 0 when the other side is gone; -1: see
+// errno, EMSGSIZE for a packet larger than `into`.
+ssize_t receive_packet(int socket, std::span<std::byte> into, kj::AutoCloseFd& passed_fd, int flags = 0);
 
 }  // namespace splitprof

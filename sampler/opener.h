@@ -9,8 +9,6 @@
 #include <kj/io.h>
 #include <kj/timer.h>
 
-#include <array>
-#include <deque>
 #include <string>
 #include <vector>
 
@@ -31,7 +29,7 @@ struct OpenReply {
   std::string texts[3];  // describe: cgroup, command line, link of the executable; environment: the first
 };
 
-class Opener : private kj::TaskSet::ErrorHandler {
+class Opener {
  public:
   Opener(kj::UnixEventPort& port, kj::Timer& timer, Zygote zygote, SamplerCounters& counters);
   KJ_DISALLOW_COPY(Opener);
@@ -46,10 +44,7 @@ class Opener : private kj::TaskSet::ErrorHandler {
   std::vector<pid_t> pids() const;  // zygote and openers, for accounting
 
  private:
-  struct Slot;
-  struct Waiting;
   struct State;
-  void taskFailed(kj::Exception&& exception) override;
   kj::Own<State> state_;
 };
 
