@@ -46,7 +46,10 @@ int main(int argc, char** argv) {
       ->add_option("-o,--output", options.outputs,
                    "File to write, its format by its end: .folded .pb.gz .html (repeatable)")
       ->allow_extra_args(false);
-  record->add_option("--summary", options.summary_path, "File for the summary as JSON");
+  record
+      ->add_option("--summary", options.summaries,
+                   "File for the summary: JSON when it ends in .json, else text (repeatable)")
+      ->allow_extra_args(false);
   record->add_option("--deny", options.deny, "Never look at: exe=PATH, uid=N or cgroup=PATH (repeatable)")
       ->allow_extra_args(false);
   record->add_option("--log-level", options.log_level, "Of both daemons: debug, info, warn, error");

@@ -99,8 +99,8 @@ class Recording {
   const RecordOptions& options_;
   const uint64_t started_ns_;
   const InvokingUser user_;
-  std::vector<OutputFile> files_;
-  kj::AutoCloseFd summary_file_, signals_, timer_;
+  std::vector<OutputFile> files_, summaries_;
+  kj::AutoCloseFd signals_, timer_;
   std::optional<Ends> progress_pipe_, summary_pipe_;
   std::optional<Child> sampler_, processor_, command_;
   CostWatch costs_;
@@ -114,7 +114,7 @@ class Recording {
 
 Result<> Recording::open_files() {
   files_ = TRY(open_outputs(options_.outputs, user_));
-  if (!options_.summary_path.empty()) summary_file_ = TRY(open_for_writing(options_.summary_path, user_));
+  for (const auto& path : options_.summaries) summaries_.push_back({path, "", TRY(open_for_writing(path, user_))});
   return Ok{};
 }
 
@@ -294,11 +294,14 @@ bool Recording::report() {
     print_terminal_summary(*summary, stderr, isatty(STDERR_FILENO) == 1);
     for (const auto& path : options_.outputs) std::fprintf(stderr, "  wrote       %s\n", path.c_str());
   }
-  if (options_.summary_path.empty()) return true;
-  const std::string json = to_json(*summary);
-  if (write(summary_file_.get(), json.data(), json.size()) == static_cast<ssize_t>(json.size())) return true;
-  std::fprintf(stderr, "splitprof: cannot write %s: %s\n", options_.summary_path.c_str(), std::strerror(errno));
-  return false;
+  bool written = true;
+  for (const auto& [path, format, fd] : summaries_) {
+    const std::string text = path.ends_with(".json") ? to_json(*summary) : terminal_summary(*summary, false);
+    if (write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size())) continue;
+    std::fprintf(stderr, "splitprof: cannot write %s: %s\n", path.c_str(), std::strerror(errno));
+    written = false;
+  }
+  return written;
 }
 
 }  // namespace

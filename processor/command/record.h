@@ -15,8 +15,8 @@ struct RecordOptions {
   uint32_t hz = 97;             // not a divisor of anything that happens every 10 ms
   std::vector<uint32_t> pids;
   std::vector<std::string> outputs;
-  std::string summary_path;
-  std::vector<std::string> deny;  // as splitprof-sampler takes them
+  std::vector<std::string> summaries;  // .json, or anything else for text
+  std::vector<std::string> deny;       // as splitprof-sampler takes them
   std::string log_level;
   bool quiet = false;
   std::vector<std::string> command;
