@@ -49,6 +49,14 @@ PeerPolicy peer_policy(const SamplerOptions& options) {
   return policy;
 }
 
+void log_lines(std::string_view text) {
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size() - 1);
+    log::info("{}", text.substr(0, end));
+    text.remove_prefix(end + 1);
+  }
+}
+
 // The event loop's own state: what happens ten times a second, and when to end.
 class Loop {
  public:
@@ -109,6 +117,7 @@ void log_accounting(const Programs& programs, const SamplerCounters& counters) {
 void run(int argc, char** argv) {
   const SamplerOptions options = parse_options(argc, argv);
   log::set_up("sampler", options.log_level);
+  log::KjMessages kj_messages;
   kj::UnixEventPort::captureSignal(SIGTERM);
   kj::UnixEventPort::captureSignal(SIGINT);
 
@@ -159,8 +168,9 @@ void run(int argc, char** argv) {
   Loop loop(io, parts, service, options.exit_idle_s);
 
   value_or_exit(install_seccomp(Role::sampler));
-  log::info("ready: programs loaded in {:.0f} ms\n{}{}", programs.load_ms(), describe(Role::sampler, start),
-            describe(Role::opener, start));
+  log_lines(describe(Role::sampler, start));
+  log_lines(describe(Role::opener, start));
+  log::info("ready: programs loaded in {:.0f} ms", programs.load_ms());
   auto served =
       listener.get() >= 0 ? service.listen(io.unixEventPort, kj::mv(listener)) : service.serve(kj::mv(connection));
   auto signal = io.unixEventPort.onSignal(SIGTERM).exclusiveJoin(io.unixEventPort.onSignal(SIGINT)).ignoreResult();

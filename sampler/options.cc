@@ -111,7 +111,10 @@ SamplerOptions parse_options(int argc, char** argv) {
         options.arena_slots = number<uint32_t>(name, optarg, 16, SP_ARENA_SLOTS);
         break;
       case 'l':
-        options.log_level = optarg;
+        if (const auto level = log::parse_level(optarg))
+          options.log_level = *level;
+        else
+          refuse(name, optarg, "not a level; see --help");
         break;
       case 'h':
         std::fputs(kHelp, stdout);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "sampler/deny.h"
+#include "shared/log.h"
 
 namespace splitprof {
 
@@ -26,7 +27,7 @@ struct SamplerOptions {
   uint32_t exit_idle_s = 0;  // 0: never
   size_t ring_bytes = 8u << 20;
   uint32_t arena_slots = 1024;
-  std::string log_level = "info";
+  log::Level log_level = log::Level::info;
 };
 
 // Prints help, or what is wrong, and ends the process where that is all there is to do.
