@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+# cmake -DFOLDER=… -DOUT=… -P embed.cmake: the page's files as constants of one C++ file.
+file(READ ${FOLDER}/flamegraph.html html)
+file(READ ${FOLDER}/flamegraph.css css)
+set(script "")
+foreach(part tree canvas table page)
+  file(READ ${FOLDER}/flamegraph_${part}.js text)
+  string(APPEND script "${text}")
+endforeach()
+set(code "#include \"processor/export/flamegraph_files.h\"\n\nnamespace splitprof {\n\n")
+foreach(pair Html:html Css:css Script:script)
+  string(REGEX MATCH "^([^:]+):(.+)$" _ ${pair})
+  string(APPEND code "const std::string_view kFlameGraph${CMAKE_MATCH_1} = R\"~~~(${${CMAKE_MATCH_2}})~~~\";\n")
+endforeach()
+string(APPEND code "\n}  // namespace splitprof\n")
+file(WRITE ${OUT} "${code}")
