@@ -23,7 +23,7 @@ function setView(options) {
   zoom(state.view.root);
   showLegend();
   showMatches();
-  if (!byId('table').hidden) fillTable(byId('functions'), state.view, searchFor);
+  if (!byId('table').hidden) showTable(true);
 }
 
 function zoom(node) {
@@ -61,11 +61,16 @@ function searchFor(text) {
   showMatches();
 }
 
+function showFunction(text) {
+  searchFor(text);
+  showTable(false);
+}
+
 function showTable(visible) {
   byId('table').hidden = !visible;
   byId('graph').hidden = visible;
   byId('show-table').setAttribute('aria-pressed', visible);
-  if (visible) fillTable(byId('functions'), state.view, text => { searchFor(text); showTable(false); });
+  if (visible) fillTable(byId('functions'), state.view, showFunction);
   else canvas.show(state.view, canvas.zoomed);
 }
 
