@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// libiberty demangles; this file bounds it. Both manglings can name earlier parts of themselves (C++ substitutions,
+// Rust back references), so n bytes can stand for 2^n bytes of output. Two things hold that:
+//
+//  - Output arrives through a callback, which leaves by longjmp once there is too much. Between setjmp and longjmp lie
+//    only C frames of libiberty. Its C++ printer allocates nothing that would be lost; its Rust printer holds memory
+//    only while it prints a punycode identifier, so names that may have one are kept small in another way.
+//  - Looking for a parameter pack walks the tree of a C++ name as if nothing in it were shared, and prints nothing
+//    meanwhile. Therefore that size of the tree is computed first, each shared part once.
+#include "processor/symbols/demangle.h"
+
+// libiberty.h declares basename() in a way that contradicts glibc's, unless it is told that there is one.
+#define HAVE_DECL_BASENAME 1
+#include <libiberty/demangle.h>
+
+#include <algorithm>
+#include <array>
+#include <csetjmp>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <unordered_map>
+
+namespace splitprof {
+namespace {
+
+// Collects output. Trivially destructible, as longjmp asks.
+struct Sink {
+  std::array<char, kMaxDemangledBytes> text;
+  size_t size = 0;
+  bool may_jump = true;
+  bool overflowed = false;
+  std::jmp_buf full;
+};
+
+void collect(const char* text, size_t size, void* opaque) {
+  if (size == 0) return;  // an empty identifier of Rust comes as a null pointer
+  auto& sink = *static_cast<Sink*>(opaque);
+  if (size > sink.text.size() - sink.size) {
+    sink.overflowed = true;
+    if (sink.may_jump) std::longjmp(sink.full, 1);
+    return;
+  }
+  std::memcpy(sink.text.data() + sink.size, text, size);
+  sink.size += size;
+}
+
+// ---- C++ -------------------------------------------------------------------------------------------------------
+
+// Nodes that a walk visits when it does not know what is shared. Ordinary long names have a few thousand.
+constexpr uint64_t kMaxTreeSize = 100'000;
+
+class TreeSize {
+ public:
+  // Past kMaxTreeSize the number means only "too large".
+  uint64_t of(const demangle_component* node) {
+    if (!node) return 0;
+    // A node that is met again before it is finished contains itself.
+    const auto [known, added] = sizes_.try_emplace(node, kTooLarge);
+    if (!added) return known->second;
+    const uint64_t size = std::min(kTooLarge, 1 + of_children(*node));
+    sizes_[node] = size;
+    return size;
+  }
+
+ private:
+  static constexpr uint64_t kTooLarge = kMaxTreeSize + 1;
+
+  uint64_t of_children(const demangle_component& node) {
+    switch (node.type) {
+      case DEMANGLE_COMPONENT_NAME:
+      case DEMANGLE_COMPONENT_TEMPLATE_PARAM:
+      case DEMANGLE_COMPONENT_FUNCTION_PARAM:
+      case DEMANGLE_COMPONENT_SUB_STD:
+      case DEMANGLE_COMPONENT_BUILTIN_TYPE:
+      case DEMANGLE_COMPONENT_OPERATOR:
+      case DEMANGLE_COMPONENT_CHARACTER:
+      case DEMANGLE_COMPONENT_NUMBER:
+      case DEMANGLE_COMPONENT_UNNAMED_TYPE:
+        return 0;
+      case DEMANGLE_COMPONENT_EXTENDED_BUILTIN_TYPE:
+        return kTooLarge;  // libiberty 2.40 takes its fields for subtrees when it looks for a pack: do not print
+      case DEMANGLE_COMPONENT_LAMBDA:
+      case DEMANGLE_COMPONENT_DEFAULT_ARG:
+        return of(node.u.s_unary_num.sub);
+      case DEMANGLE_COMPONENT_FIXED_TYPE:
+        return of(node.u.s_fixed.length);
+      case DEMANGLE_COMPONENT_EXTENDED_OPERATOR:
+        return of(node.u.s_extended_operator.name);
+      case DEMANGLE_COMPONENT_CTOR:
+        return of(node.u.s_ctor.name);
+      case DEMANGLE_COMPONENT_DTOR:
+        return of(node.u.s_dtor.name);
+      default:
+        return of(node.u.s_binary.left) + of(node.u.s_binary.right);
+    }
+  }
+
+  std::unordered_map<const demangle_component*, uint64_t> sizes_;
+};
+
+bool print_cxx(demangle_component* tree, Sink& sink) {
+  if (setjmp(sink.full) != 0) return false;
+  return cplus_demangle_print_callback(DMGL_NO_OPTS, tree, collect, &sink) != 0;
+}
+
+bool demangle_cxx(const char* name, Sink& sink) {
+  void* memory = nullptr;
+  demangle_component* tree = cplus_demangle_v3_components(name, DMGL_NO_OPTS, &memory);
+  const std::unique_ptr<void, decltype(&std::free)> owner(memory, std::free);
+  if (!tree || TreeSize().of(tree) > kMaxTreeSize) return false;
+  return print_cxx(tree, sink);
+}
+
+// ---- Rust ------------------------------------------------------------------------------------------------------
+
+// A v0 identifier of punycode is `u`, the number of its bytes, and the bytes. Says yes rather too often: a name inside
+// an identifier may look like that as well (as_u8).
+bool may_hold_punycode(std::string_view name) {
+  for (size_t u = name.find('u'); u != name.npos; u = name.find('u', u + 1)) {
+    size_t bytes = 0, at = u + 1;
+    for (; at < name.size() && name[at] >= '0' && name[at] <= '9'; ++at)
+      bytes = std::min<size_t>(10 * bytes + static_cast<size_t>(name[at] - '0'), kMaxMangledBytes);
+    if (bytes > 0 && bytes <= name.size() - at) return true;
+  }
+  return false;
+}
+
+bool demangle_rust(const char* name, std::string_view text, Sink& sink) {
+  if (text.starts_with("_R") && may_hold_punycode(text)) {
+    // Each back reference at most doubles the work: at most 2^10 * kMaxMangledBytes.
+    if (std::ranges::count(text, 'B') > 10) return false;
+    sink.may_jump = false;
+  }
+  if (setjmp(sink.full) != 0) return false;
+  return rust_demangle_callback(name, DMGL_NO_OPTS, collect, &sink) != 0 && !sink.overflowed;
+}
+
+}  // namespace
+
+std::optional<std::string> demangle(std::string_view name) {
+  const bool cxx = name.starts_with("_Z");
+  if ((!cxx && !name.starts_with("_R")) || name.size() > kMaxMangledBytes) return std::nullopt;
+  std::array<char, kMaxMangledBytes + 1> terminated;
+  if (name.find('\0') != name.npos) return std::nullopt;
+  *std::ranges::copy(name, terminated.begin()).out = '\0';
+
+  Sink sink;
+  // Rust's legacy names look like C++ names that end with a hash; libiberty tells them apart by it.
+  if (!demangle_rust(terminated.data(), name, sink)) {
+    sink.size = 0;
+    sink.overflowed = false;
+    sink.may_jump = true;
+    if (!cxx || !demangle_cxx(terminated.data(), sink)) return std::nullopt;
+  }
+  return std::string(sink.text.data(), sink.size);
+}
+
+}  // namespace splitprof
