@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // libiberty demangles; this file bounds it. Both manglings can name earlier parts of themselves (C++ substitutions,
-// Rust back references), so n bytes can stand for 2^n bytes of output. Two things hold that:
+// Rust back references), so n bytes can stand for 2^n bytes of output. Three things hold that:
 //
 //  - Output arrives through a callback, which leaves by longjmp once there is too much. Between setjmp and longjmp lie
 //    only C frames of libiberty. Its C++ printer allocates nothing that would be lost; its Rust printer holds memory
 //    only while it prints a punycode identifier, so names that may have one are kept small in another way.
 //  - Looking for a parameter pack walks the tree of a C++ name as if nothing in it were shared, and prints nothing
 //    meanwhile. Therefore that size of the tree is computed first, each shared part once.
+//  - A conversion operator's type is parsed a second time when the first attempt fails, and so is all that lies in it.
+//    Therefore only a few of them may be in one name.
 #include "processor/symbols/demangle.h"
 
 // libiberty.h declares basename() in a way that contradicts glibc's, unless it is told that there is one.
@@ -101,12 +103,23 @@ class TreeSize {
   std::unordered_map<const demangle_component*, uint64_t> sizes_;
 };
 
+// Conversion operators, or rather more: `cv` that is not the beginning of an identifier (2cv, as OpenCV has it) may
+// still be in the middle of one.
+size_t count_conversions(std::string_view name) {
+  size_t count = 0;
+  for (size_t at = name.find("cv"); at != name.npos; at = name.find("cv", at + 2))
+    count += at > 0 && !(name[at - 1] >= '0' && name[at - 1] <= '9');
+  return count;
+}
+constexpr size_t kMaxConversions = 10;  // 2^10 attempts of a few us
+
 bool print_cxx(demangle_component* tree, Sink& sink) {
   if (setjmp(sink.full) != 0) return false;
   return cplus_demangle_print_callback(DMGL_NO_OPTS, tree, collect, &sink) != 0;
 }
 
 bool demangle_cxx(const char* name, Sink& sink) {
+  if (count_conversions(name) > kMaxConversions) return false;
   void* memory = nullptr;
   demangle_component* tree = cplus_demangle_v3_components(name, DMGL_NO_OPTS, &memory);
   const std::unique_ptr<void, decltype(&std::free)> owner(memory, std::free);

@@ -114,7 +114,7 @@ std::optional<KernelSymbols::Found> KernelSymbols::find(RuntimeAddress address) 
 }
 
 size_t KernelSymbols::memory_bytes() const {
-  return entries_.capacity() * sizeof(Entry) + names_.capacity() + modules_.capacity() * sizeof(std::string);
+  return entries_.capacity() * sizeof(Entry) + names_.size() + modules_.capacity() * sizeof(std::string);
 }
 
 }  // namespace splitprof

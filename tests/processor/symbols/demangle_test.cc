@@ -69,6 +69,10 @@ TEST(Demangle, IsNotKeptBusyByNamesThatDoubleThemselves) {
   EXPECT_TRUE(demangle(cxx(3, "Dp")));
   EXPECT_FALSE(demangle(cxx(30, "Dp"))) << "is searched for a pack without writing";
 
+  // Each conversion to T_ with arguments is tried twice, the inner ones each time.
+  EXPECT_FALSE(demangle("_Z" + repeat("cvT_I", 60) + "Do" + repeat("ptst", 100)));
+  EXPECT_TRUE(demangle("_ZN2cv3MatI" + repeat("N2cv1aE", 50) + "E1fEv")) << "a namespace, not a conversion";
+
   const auto base62 = [](int n) {
     const std::string digits = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     if (n == 0) return std::string("_");
