@@ -114,22 +114,26 @@ Result<> CfiRunner::Execution::step(uint8_t code, Bytes& in) {
 
     case kDefCfa: {
       const auto reg = register_number(TRY(in.uleb128()));
-      state_.cfa = {CfaRule::Kind::register_offset, reg, static_cast<int64_t>(TRY(in.uleb128()))};
+      state_.cfa = state_.plain_cfa = {CfaRule::Kind::register_offset, reg, static_cast<int64_t>(TRY(in.uleb128()))};
       return Ok{};
     }
     case kDefCfaSf: {
       const auto reg = register_number(TRY(in.uleb128()));
-      state_.cfa = {CfaRule::Kind::register_offset, reg, scaled(static_cast<uint64_t>(TRY(in.sleb128())), alignment)};
+      state_.cfa = state_.plain_cfa = {CfaRule::Kind::register_offset, reg,
+                                       scaled(static_cast<uint64_t>(TRY(in.sleb128())), alignment)};
       return Ok{};
     }
     case kDefCfaRegister:
     case kDefCfaOffset:
     case kDefCfaOffsetSf: {
-      if (state_.cfa.kind != CfaRule::Kind::register_offset)
-        return fail(Errc::malformed, "half of a CFA is replaced where it is not a register and an offset");
-      if (code == kDefCfaRegister) state_.cfa.reg = register_number(TRY(in.uleb128()));
-      if (code == kDefCfaOffset) state_.cfa.offset = static_cast<int64_t>(TRY(in.uleb128()));
-      if (code == kDefCfaOffsetSf) state_.cfa.offset = scaled(static_cast<uint64_t>(TRY(in.sleb128())), alignment);
+      // After an expression the register and offset before it are what is half replaced. DWARF forbids that, but
+      // libgcrypt 1.10's SHA code does it, and libgcc and readelf agree on what it means.
+      CfaRule& cfa = state_.plain_cfa;
+      if (cfa.kind == CfaRule::Kind::none) return fail(Errc::malformed, "half of a CFA where there was none");
+      if (code == kDefCfaRegister) cfa.reg = register_number(TRY(in.uleb128()));
+      if (code == kDefCfaOffset) cfa.offset = static_cast<int64_t>(TRY(in.uleb128()));
+      if (code == kDefCfaOffsetSf) cfa.offset = scaled(static_cast<uint64_t>(TRY(in.sleb128())), alignment);
+      state_.cfa = cfa;
       return Ok{};
     }
     case kDefCfaExpression:

@@ -81,6 +81,7 @@ class CfiRunner {
  private:
   struct State {
     CfaRule cfa;
+    CfaRule plain_cfa;  // the last one that was a register and an offset; `none` before the first
     RegisterRule fp;
     RegisterRule ra;
   };

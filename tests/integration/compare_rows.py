@@ -70,7 +70,7 @@ def our_fdes(tool, path):
         if fde:
             yield fde
     if process.returncode != 0:
-        raise SystemExit(f"{tool} {path}: exit status {process.returncode}")
+        raise RuntimeError(f"exit status {process.returncode}")
 
 
 def compare(tool, path):
@@ -99,11 +99,16 @@ def main():
         if not os.path.exists(path):
             print(f"{os.path.basename(file):<28} skipped: not installed")
             continue
-        result = compare(tool, path)
+        try:
+            result = compare(tool, path)
+        except RuntimeError as error:
+            print(f"{os.path.basename(file):<28} failed: {error}")
+            differences += 1
+            continue
         print(f"{os.path.basename(file):<28} {result[0]:>8} {result[1]:>9} {result[2]:>11}", flush=True)
         compared += result[0]
         differences += result[2]
-    if compared == 0:
+    if compared == 0 and differences == 0:
         sys.exit(77)
     sys.exit(differences != 0)
 

@@ -143,6 +143,16 @@ TEST(Cfi, KnowsEveryRuleOfTheCfa) {
       << "another threshold is another table";
 }
 
+TEST(Cfi, GoesBackFromAnExpressionToTheRegisterBefore) {
+  const auto rows = rows_of_function(def_cfa(0, 56) + advance(1) + def_cfa_expression(breg(7, 40) + deref()) +
+                                     advance(1) + def_cfa_register(7));
+  EXPECT_EQ(rows, (std::vector<Row>{row(0x1000, {CfaKind::register_offset, 0, 56}),
+                                    row(0x1001, {CfaKind::deref, 7, 40}), row(0x1002, sp_plus(56))}));
+  EhFrameBuilder builder(kSection);
+  builder.fde(builder.cie("zR", saved(16, 1)), 0x1000, 16, def_cfa_offset(8));
+  EXPECT_TRUE(rows_of(builder.bytes, Machine::x86_64, 1).empty()) << "there was no register";
+}
+
 TEST(Cfi, MarksSignalTrampolines) {
   EhFrameBuilder builder(kSection);
   builder.fde(builder.cie("zRS"), 0x1000, 16);
@@ -162,12 +172,11 @@ TEST(Cfi, UnderstandsSignedReturnAddressesOfArm64) {
 
 TEST(Cfi, DropsAFunctionWhoseInstructionsAreBroken) {
   for (const auto& broken : {
-           bytes_of({0x3f}),                                    // unknown instruction
-           restore_state(),                                     // nothing was remembered
-           bytes_of({0x0e}),                                    // the operand is missing
-           bytes_of({0x0f, 0x7f, 0x00}),                        // the expression is longer than the FDE
-           bytes_of({0x03, 0x01}),                              // half a distance
-           def_cfa_expression(breg(7, 8)) + def_cfa_offset(8),  // half of what is not there
+           bytes_of({0x3f}),              // unknown instruction
+           restore_state(),               // nothing was remembered
+           bytes_of({0x0e}),              // the operand is missing
+           bytes_of({0x0f, 0x7f, 0x00}),  // the expression is longer than the FDE
+           bytes_of({0x03, 0x01}),        // half a distance
        })
     EXPECT_TRUE(rows_of_function(advance(1) + broken, 1).empty());
   ByteVector deep;
