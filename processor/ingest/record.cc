@@ -31,8 +31,8 @@ Result<> copy_bytes(capnp::Data::Reader from, uint32_t max_bytes, const char* wh
 Result<> copy_words(capnp::List<uint64_t>::Reader from, uint32_t max_words, const char* what,
                     std::vector<uint64_t>& into) {
   if (from.size() > max_words) return fail(Errc::too_large, "{} {}", from.size(), what);
-  into.clear();
-  for (const uint64_t word : from) into.push_back(word);
+  into.resize(from.size());
+  for (uint32_t i = 0; i < from.size(); ++i) into[i] = from[i];
   return Ok{};
 }
 

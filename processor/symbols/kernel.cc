@@ -78,7 +78,8 @@ Result<KernelSymbols> KernelSymbols::parse(std::string_view kallsyms) {
   std::ranges::stable_sort(lines, [](const Line& a, const Line& b) {
     return std::tuple(a.address, rank(a)) < std::tuple(b.address, rank(b));
   });
-  lines.erase(std::ranges::unique(lines, {}, &Line::address).begin(), lines.end());
+  const auto same_address = [](const Line& a, const Line& b) { return a.address == b.address; };
+  lines.erase(std::unique(lines.begin(), lines.end(), same_address), lines.end());
 
   symbols.entries_.reserve(lines.size());
   symbols.modules_.emplace_back();
