@@ -44,7 +44,8 @@ Result<> add_cgroup(DenyList& list, const std::string& path) {
   const std::string candidates[] = {path, "/sys/fs/cgroup/unified" + path, "/sys/fs/cgroup" + path};
   for (const auto& candidate : candidates) {
     struct stat status;
-    if (!candidate.starts_with("/sys/fs/cgroup") || stat(candidate.c_str(), &status) != 0) continue;
+    if (!path.starts_with('/') || !candidate.starts_with("/sys/fs/cgroup") || stat(candidate.c_str(), &status) != 0)
+      continue;
     if (!S_ISDIR(status.st_mode)) continue;
     list.cgroup_ids.push_back(status.st_ino);  // kernfs: the inode number is the id, on 64-bit machines
     return Ok{};

@@ -111,6 +111,12 @@ class ZygoteLoop {
   std::vector<pid_t> stuck_;
 };
 
+// An inherited socket would stay open in here after the sampler has closed it. This early all numbers are small.
+void close_all_but(const std::vector<int>& kept) {
+  for (int fd = STDERR_FILENO + 1; fd < 1024; ++fd)
+    if (std::find(kept.begin(), kept.end(), fd) == kept.end()) close(fd);
+}
+
 struct Pair {
   kj::AutoCloseFd sampler, zygote;
 };
@@ -136,8 +142,9 @@ Result<Zygote> start_zygote(const StartPrivileges& start, const OpenerOptions& o
   zygote.pid = fork();
   if (zygote.pid < 0) return fail(Errc::io, "fork: {}", strerror(errno));
   if (zygote.pid == 0) {
-    control = nullptr;
-    zygote.openers = {};
+    std::vector<int> kept{zygote_control};
+    for (const auto& socket : sockets) kept.push_back(socket);
+    close_all_but(kept);
     // Ctrl-C and systemd's SIGTERM are for the sampler; it closes `control` when it ends.
     for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) signal(number, SIG_IGN);
     prctl(PR_SET_NAME, "splitprof-zyg", 0, 0, 0);
