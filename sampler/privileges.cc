@@ -38,7 +38,6 @@ constexpr Capability kCapabilities[] = {
 #undef SP_CAPABILITY
 };
 constexpr cap_value_t kBpf = 39;  // linux/capability.h; libcap's own header may be older
-constexpr cap_value_t kSysAdmin = CAP_SYS_ADMIN;
 
 constexpr uint64_t bit(cap_value_t capability) {
   return uint64_t{1} << capability;
