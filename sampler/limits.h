@@ -16,9 +16,11 @@ constexpr uint32_t kMaxCpus = 8192;  // NR_CPUS of the largest distribution kern
 constexpr uint32_t kMaxTablesPerSession = SP_MAX_EXECUTABLES - 1;
 constexpr uint32_t kMaxRowsPerCall = 65536;     // one chunk: the thread is busy for a few ms at most
 constexpr uint64_t kMaxMessageWords = 1 << 20;  // 8 MiB: no request of the schema is larger
-constexpr size_t kMaxDescriptorsFromPeer = 0;   // descriptors travel from sampler to processor only
-constexpr size_t kMaxConnections = 8;           // one has the session, the others are told so
-constexpr size_t kMaxProcessObjects = 8192;     // Process capabilities held at once: twice the targets
+// Of one message. The processor has none to send; but Cap'n Proto 0.9.2 sends none where it would take none
+// (TwoPartyVatNetwork::OutgoingMessageImpl::setFds). What comes is closed unread with its message.
+constexpr unsigned kMaxDescriptorsPerMessage = 3;  // ring() answers with three
+constexpr size_t kMaxConnections = 8;              // one has the session, the others are told so
+constexpr size_t kMaxProcessObjects = 8192;        // Process capabilities held at once: twice the targets
 constexpr uint64_t kMaxMappingBytes = 1ull << 44;
 constexpr size_t kArenaReserveSlots = 8;  // kept for mapping lists when tables fill the rest
 

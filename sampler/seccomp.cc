@@ -135,7 +135,7 @@ void allow_sampler(Filter& filter) {
   filter.allow_if("perf_event_open", {SCMP_CMP(1, SCMP_CMP_MASKED_EQ, kInt, kInt)});
   filter.allow_values("ioctl", 1,
                       {PERF_EVENT_IOC_ENABLE, PERF_EVENT_IOC_DISABLE, PERF_EVENT_IOC_PERIOD, PERF_EVENT_IOC_SET_BPF,
-                       PERF_EVENT_IOC_SET_OUTPUT, PERF_EVENT_IOC_ID, TCGETS, FIONREAD});
+                       PERF_EVENT_IOC_SET_OUTPUT, PERF_EVENT_IOC_ID, TCGETS, FIONREAD, FIONBIO, FIOCLEX});
 }
 
 void allow_opener(Filter& filter) {

@@ -99,7 +99,7 @@ kj::Promise<void> Service::serve(kj::AutoCloseFd connection) {
     capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc;
     Connection(kj::Own<kj::AsyncCapabilityStream> end, schema::Sampler::Client bootstrap)
         : stream(kj::mv(end)),
-          network(*stream, kMaxDescriptorsFromPeer, capnp::rpc::twoparty::Side::SERVER, reader_options()),
+          network(*stream, kMaxDescriptorsPerMessage, capnp::rpc::twoparty::Side::SERVER, reader_options()),
           rpc(capnp::makeRpcServer(network, kj::mv(bootstrap))) {}
   };
   auto link = std::make_shared<Link>(state_->parts, state_->active);
