@@ -12,9 +12,11 @@ namespace {
 
 constexpr uint64_t kMaxNameTableBytes = 1 << 20;  // node 20's section names need 412 bytes
 constexpr size_t kMaxSectionNameBytes = 256;
-constexpr uint64_t kMaxNoteBytes = 64 << 10;  // of one segment or section; a build id is within the first 100
-constexpr int kMaxNoteSegments = 16;          // gcc and ld write two or three
-constexpr size_t kMaxBuildIdBytes = 64;       // ld --build-id=sha1 makes 20; --build-id=0x… any number
+constexpr uint64_t kMaxNoteBytes = 64 << 10;   // of one segment or section; a build id is within the first 100
+constexpr int kMaxNotes = 16;                  // segments or sections; gcc and ld write two or three
+constexpr uint16_t kMaxProgramHeaders = 1170;  // the kernel executes no file with more than 64 KiB of them (Linux 6.1,
+                                               // fs/binfmt_elf.c, load_elf_phdrs)
+constexpr size_t kMaxBuildIdBytes = 64;        // ld --build-id=sha1 makes 20; --build-id=0x… any number
 // A mapping begins on a page, a segment anywhere in it; pages have at most 64 KiB (arm64).
 constexpr uint64_t kSmallestPageBytes = 4 << 10;
 constexpr uint64_t kLargestPageBytes = 64 << 10;
@@ -50,6 +52,7 @@ Result<ElfFile> ElfFile::open(ReadableFile& file) {
     return fail(Errc::unsupported, "neither an executable nor a library: type {}", header.e_type);
   if (!known_machine(header.e_machine)) return fail(Errc::unsupported, "ELF machine {}", header.e_machine);
   elf.machine_ = Machine{header.e_machine};
+  if (header.e_phnum > kMaxProgramHeaders) return fail(Errc::too_large, "{} program headers", header.e_phnum);
   if (header.e_phnum != 0) {
     if (header.e_phentsize != sizeof(Elf64_Phdr))
       return fail(Errc::malformed, "program headers of {} bytes", header.e_phentsize);
@@ -60,8 +63,10 @@ Result<ElfFile> ElfFile::open(ReadableFile& file) {
       return fail(Errc::malformed, "section headers of {} bytes", header.e_shentsize);
     TRY(elf.read_section_headers(header.e_shoff, header.e_shnum, header.e_shstrndx));
   }
+  int notes = 0;
   for (const Section& section : elf.sections_)
-    if (section.type == SHT_NOTE && elf.build_id_.empty()) elf.read_notes(section.offset, section.size);
+    if (section.type == SHT_NOTE && elf.build_id_.empty() && notes++ < kMaxNotes)
+      elf.read_notes(section.offset, section.size);
   return elf;
 }
 
@@ -79,7 +84,7 @@ Result<> ElfFile::read_program_headers(uint64_t offset, uint16_t count) {
                            .file_size = header.p_filesz,
                            .memory_size = header.p_memsz,
                            .executable = (header.p_flags & PF_X) != 0});
-    } else if (header.p_type == PT_NOTE && build_id_.empty() && notes++ < kMaxNoteSegments) {
+    } else if (header.p_type == PT_NOTE && build_id_.empty() && notes++ < kMaxNotes) {
       read_notes(FileOffset(header.p_offset), header.p_filesz);
     } else if (header.p_type == PT_GNU_EH_FRAME) {
       eh_frame_header_ = ElfAddress(header.p_vaddr);

@@ -12,9 +12,9 @@ namespace splitprof {
 namespace {
 
 constexpr size_t kSymbolsPerRead = 4096;      // 96 KiB of a symbol section at a time
-constexpr size_t kMaxSymbols = 8u << 20;      // functions of one file; Chrome's unstripped binary has about 1 M
+constexpr size_t kMaxSymbols = 4u << 20;      // functions of one file; Chrome's unstripped binary has about 1 M
 constexpr size_t kMaxNameBytes = 16 << 10;    // C++ templates reach several thousand; longer names are cut
-constexpr size_t kMaxPoolBytes = 512u << 20;  // all names of one table
+constexpr size_t kMaxPoolBytes = 256u << 20;  // all names of one table
 constexpr int kMaxEnclosing = 16;             // functions inside one another that `find` looks through
 
 // A function as a symbol section has it, before one of those that share an address is chosen.

@@ -8,7 +8,8 @@
 namespace splitprof {
 namespace {
 
-constexpr size_t kMaxRemembered = 64;  // gcc nests one, hand-written assembly two
+constexpr size_t kMaxRowsOfFunction = 1 << 18;  // node 20 has 894 at most, libLLVM-14 574
+constexpr size_t kMaxRemembered = 64;           // gcc nests one, hand-written assembly two
 
 enum : uint8_t {
   kAdvanceLoc = 0x40,  // the high two bits; the low six are the operand
@@ -240,6 +241,7 @@ Result<> CfiRunner::Execution::run_fde(const Fde& fde, std::vector<Row>& rows) {
     if (next < at) return fail(Errc::malformed, "rows go backwards");
     if (next >= end) break;  // what follows would be about other functions
     if (next > at) end_row();
+    if (rows.size() >= kMaxRowsOfFunction) return fail(Errc::too_large, "a function of {} rows", rows.size());
     at = next;
   }
   end_row();

@@ -280,12 +280,21 @@ Result<CompiledTable> TableBuilder::finish() {
 
 namespace {
 
+constexpr size_t kMaxCodeSegments = 64;  // ld and lld write one, BOLT two; each function is looked for in all
+
+std::vector<Segment> code_of(const ElfFile& file) {
+  std::vector<Segment> code;
+  for (const Segment& segment : file.segments())
+    if (segment.executable && code.size() < kMaxCodeSegments) code.push_back(segment);
+  return code;
+}
+
 // Whether the function lies in code: a linker leaves FDEs of dropped functions behind, at address 0 or thereabouts.
-bool in_code(const ElfFile& file, const Fde& fde) {
-  return std::any_of(file.segments().begin(), file.segments().end(), [&](const Segment& segment) {
-    return segment.executable && fde.start >= segment.address &&
-           fde.start.value - segment.address.value < segment.memory_size &&
-           fde.size <= segment.memory_size - (fde.start.value - segment.address.value);
+bool lies_in(const std::vector<Segment>& code, const Fde& fde) {
+  return std::any_of(code.begin(), code.end(), [&](const Segment& segment) {
+    const uint64_t into_segment = fde.start.value - segment.address.value;
+    return fde.start >= segment.address && into_segment < segment.memory_size &&
+           fde.size <= segment.memory_size - into_segment;
   });
 }
 
@@ -296,10 +305,11 @@ Result<CompiledTable> compile_table(const ElfFile& file) {
   EhFrameReader reader(Bytes(frame.bytes), frame.address);
   CfiRunner runner(file.machine());
   TableBuilder builder(file.machine());
+  const std::vector<Segment> code = code_of(file);
   std::vector<Row> rows;
   uint64_t broken = 0;
   while (const auto fde = reader.next()) {
-    if (!in_code(file, *fde)) continue;
+    if (!lies_in(code, *fde)) continue;
     if (!runner.run(*fde, rows))
       ++broken;
     else

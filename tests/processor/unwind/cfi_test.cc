@@ -184,6 +184,14 @@ TEST(Cfi, DropsAFunctionWhoseInstructionsAreBroken) {
   EXPECT_TRUE(rows_of_function(deep, 1).empty());
 }
 
+TEST(Cfi, BoundsTheRowsOfOneFunction) {
+  EhFrameBuilder builder(kSection);
+  ByteVector endless;
+  for (int i = 0; i < 300'000; ++i) endless.push_back(std::byte{0x41});
+  builder.fde(builder.cie(), 0x1000, 1 << 20, endless);
+  EXPECT_TRUE(rows_of(builder.bytes, Machine::x86_64, 1).empty());
+}
+
 TEST(EhFrame, SkipsBrokenRecordsAndGoesOn) {
   EhFrameBuilder builder(kSection);
   const auto good = builder.cie();

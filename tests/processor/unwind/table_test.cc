@@ -2,7 +2,10 @@
 #include "processor/unwind/table.h"
 
 #include <gtest/gtest.h>
+#include <sys/auxv.h>
 
+#include <cstring>
+#include <fstream>
 #include <map>
 #include <random>
 
@@ -333,6 +336,36 @@ TEST(CompileTable, KnowsWhereThisProgramBegins) {
   if (elf->machine() == Machine::x86_64) {
     EXPECT_GT(uses[at_entry], symbols->size() / 2);
   }
+}
+
+TEST(CompileTable, ReadsTheVdsoOfThisKernel) {
+  const auto begin = getauxval(AT_SYSINFO_EHDR);
+  if (begin == 0) GTEST_SKIP() << "this kernel has no vDSO";
+  std::ifstream maps("/proc/self/maps");
+  std::string line;
+  ByteVector image;
+  while (std::getline(maps, line))
+    if (line.ends_with("[vdso]")) image.resize(std::stoull(line.substr(line.find('-') + 1), nullptr, 16) - begin);
+  ASSERT_FALSE(image.empty());
+  std::memcpy(image.data(), reinterpret_cast<const void*>(begin), image.size());
+  MemoryFile file(std::move(image));
+  const auto elf = ElfFile::open(file);
+  ASSERT_TRUE(elf) << elf.error().message;
+  EXPECT_EQ(*elf->address_of(FileOffset(0)), ElfAddress(0));
+  const auto compiled = compile_table(*elf);
+  ASSERT_TRUE(compiled) << compiled.error().message;
+  EXPECT_EQ(compiled->broken, 0u);
+  const auto symbols = read_symbols(*elf);
+  ASSERT_TRUE(symbols);
+  const TableLookup lookup(compiled->table);
+  bool known = false;
+  for (size_t i = 0; i < symbols->size(); ++i) {
+    const SymbolView symbol = symbols->at(i);
+    if (symbol.name.find("clock_gettime") == std::string_view::npos) continue;
+    known = true;
+    EXPECT_NE(lookup.find(symbol.start.value), kNone) << symbol.name;
+  }
+  EXPECT_TRUE(known);
 }
 
 TEST(CompileTable, ReadsARealLibraryOfArm64) {
