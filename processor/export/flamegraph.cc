@@ -6,6 +6,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "bpf/abi.h"
 #include "processor/export/fd_writer.h"
 #include "processor/export/flamegraph_files.h"
 #include "processor/export/stack_tree.h"
@@ -52,8 +53,10 @@ std::string run_json(const Profile& profile, const RunSummary& run) {
 }
 
 std::string reasons_json() {
+  constexpr int kFirstSum = SP_COUNT_samples_taken;  // counters before it say why a walk ended
   std::string out = "{";
-#define SP_COUNTER(number, name, text) out += quoted("[truncated: " #name "]") + ":" + quoted(text) + ",";
+#define SP_COUNTER(number, name, text) \
+  if (number < kFirstSum) out += quoted("[truncated: " #name "]") + ":" + quoted(text) + ",";
 #include "bpf/counters.def"
 #undef SP_COUNTER
   out.back() = '}';

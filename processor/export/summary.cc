@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processor/export/summary.h"
 
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <type_traits>
 
 namespace splitprof {
 
@@ -35,63 +37,85 @@ json processes_json(const std::vector<ProcessCost>& processes) {
   return list;
 }
 
-void read_accounting(const json& list, std::vector<Accounting>& equations) {
+// Numbers are taken only as they are: a conversion of any other number might not be defined.
+template <typename Number>
+void read(const json& in, const char* name, Number& into) {
+  const json& value = in.at(name);
+  const bool negative = std::is_signed_v<Number> && value.is_number_integer() && !value.is_number_unsigned();
+  const auto fits = [&] { return value.get<uint64_t>() <= static_cast<uint64_t>(std::numeric_limits<Number>::max()); };
+  if (!negative && !(value.is_number_unsigned() && fits())) {
+    throw json::type_error::create(302, std::string(name) + " is not a number in range", &value);
+  }
+  value.get_to(into);
+}
+
+void read(const json& in, const char* name, std::string& into) {
+  in.at(name).get_to(into);
+}
+
+void read(const json& in, const char* name, RunSummary::Reasons& into) {
+  for (const auto& [key, value] : in.at(name).items()) read(in.at(name), key.c_str(), into[key]);
+}
+
+void read(const json& list, std::vector<Accounting>& equations) {
   for (const json& one : list) {
-    equations.push_back({.equation = one.at("equation").get<std::string>(),
-                         .left = one.at("left").get<uint64_t>(),
-                         .right = one.at("right").get<uint64_t>()});
+    auto& equation = equations.emplace_back();
+    read(one, "equation", equation.equation);
+    read(one, "left", equation.left);
+    read(one, "right", equation.right);
   }
 }
 
-void read_processes(const json& list, std::vector<ProcessCost>& processes) {
+void read(const json& list, std::vector<ProcessCost>& processes) {
   for (const json& one : list) {
-    processes.push_back({.name = one.at("name").get<std::string>(),
-                         .pid = one.at("pid").get<uint32_t>(),
-                         .cpu_user_ns = one.at("cpu_user_ns").get<uint64_t>(),
-                         .cpu_system_ns = one.at("cpu_system_ns").get<uint64_t>(),
-                         .peak_pss_bytes = one.at("peak_pss_bytes").get<uint64_t>(),
-                         .peak_rss_bytes = one.at("peak_rss_bytes").get<uint64_t>()});
+    auto& process = processes.emplace_back();
+    read(one, "name", process.name);
+    read(one, "pid", process.pid);
+    read(one, "cpu_user_ns", process.cpu_user_ns);
+    read(one, "cpu_system_ns", process.cpu_system_ns);
+    read(one, "peak_pss_bytes", process.peak_pss_bytes);
+    read(one, "peak_rss_bytes", process.peak_rss_bytes);
   }
 }
 
 RunSummary read(const json& in) {
   RunSummary s;
-  in.at("version").get_to(s.version);
+  read(in, "version", s.version);
   const json& run = in.at("run");
-  run.at("host_name").get_to(s.host_name);
-  run.at("kernel_release").get_to(s.kernel_release);
-  run.at("architecture").get_to(s.architecture);
-  run.at("target").get_to(s.target);
-  run.at("online_cpus").get_to(s.online_cpus);
-  run.at("hz").get_to(s.hz);
-  run.at("started_realtime_ns").get_to(s.started_realtime_ns);
-  run.at("duration_ns").get_to(s.duration_ns);
+  read(run, "host_name", s.host_name);
+  read(run, "kernel_release", s.kernel_release);
+  read(run, "architecture", s.architecture);
+  read(run, "target", s.target);
+  read(run, "online_cpus", s.online_cpus);
+  read(run, "hz", s.hz);
+  read(run, "started_realtime_ns", s.started_realtime_ns);
+  read(run, "duration_ns", s.duration_ns);
   const json& samples = in.at("samples");
-  samples.at("taken").get_to(s.samples.taken);
-  samples.at("delivered").get_to(s.samples.delivered);
-  samples.at("aggregated").get_to(s.samples.aggregated);
-  samples.at("lost").get_to(s.samples.lost);
-  in.at("stacks").at("whole").get_to(s.stacks.whole);
-  in.at("stacks").at("truncated").get_to(s.stacks.truncated);
+  read(samples, "taken", s.samples.taken);
+  read(samples, "delivered", s.samples.delivered);
+  read(samples, "aggregated", s.samples.aggregated);
+  read(samples, "lost", s.samples.lost);
+  read(in.at("stacks"), "whole", s.stacks.whole);
+  read(in.at("stacks"), "truncated", s.stacks.truncated);
   const json& named = in.at("named");
-  named.at("samples").get_to(s.named.samples);
-  named.at("leaf_named").get_to(s.named.leaf_named);
-  named.at("all_named").get_to(s.named.all_named);
-  named.at("frames").get_to(s.named.frames);
-  named.at("frames_named").get_to(s.named.frames_named);
+  read(named, "samples", s.named.samples);
+  read(named, "leaf_named", s.named.leaf_named);
+  read(named, "all_named", s.named.all_named);
+  read(named, "frames", s.named.frames);
+  read(named, "frames_named", s.named.frames_named);
   const json& bpf = in.at("bpf");
-  bpf.at("samples").get_to(s.bpf.samples);
-  bpf.at("walk_ns").get_to(s.bpf.walk_ns);
-  bpf.at("user_frames").get_to(s.bpf.user_frames);
-  bpf.at("kernel_frames").get_to(s.bpf.kernel_frames);
+  read(bpf, "samples", s.bpf.samples);
+  read(bpf, "walk_ns", s.bpf.walk_ns);
+  read(bpf, "user_frames", s.bpf.user_frames);
+  read(bpf, "kernel_frames", s.bpf.kernel_frames);
   const json& start_up = in.at("start_up");
-  start_up.at("started_ns").get_to(s.start_up.started_ns);
-  start_up.at("connected_ns").get_to(s.start_up.connected_ns);
-  start_up.at("first_sample_ns").get_to(s.start_up.first_sample_ns);
+  read(start_up, "started_ns", s.start_up.started_ns);
+  read(start_up, "connected_ns", s.start_up.connected_ns);
+  read(start_up, "first_sample_ns", s.start_up.first_sample_ns);
   in.at("sandbox").get_to(s.sandbox);
-  read_accounting(in.at("accounting"), s.accounting);
-  read_processes(in.at("processes"), s.processes);
-  in.at("counters").get_to(s.counters);
+  read(in.at("accounting"), s.accounting);
+  read(in.at("processes"), s.processes);
+  read(in, "counters", s.counters);
   return s;
 }
 

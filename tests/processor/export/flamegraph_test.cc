@@ -86,7 +86,13 @@ std::string data_of(const test::Sampled& sampled) {
 
 TEST(FlameGraph, DataIsAsItWas) {
   const auto data = nlohmann::json::parse(data_of(*test::small_profile()));
-  test::expect_golden("export/small_flamegraph.json", data.dump(1) + "\n");
+  std::string text;  // a line for each member, so that differences can be read
+  for (const auto& [name, value] : data.items()) {
+    if (!value.is_object()) text += name + " " + value.dump() + "\n";
+    if (!value.is_object()) continue;
+    for (const auto& [member, inner] : value.items()) text += name + "." + member + " " + inner.dump() + "\n";
+  }
+  test::expect_golden("export/small_flamegraph.txt", text);
 }
 
 TEST(FlameGraph, DataHoldsNothingThatIsMarkup) {

@@ -47,6 +47,17 @@ TEST(Summary, WhatIsNotASummaryIsAnError) {
   }
 }
 
+TEST(Summary, NumbersAreTakenOnlyAsTheyAre) {
+  for (const auto& wrong : {nlohmann::json(-1), nlohmann::json(1e300), nlohmann::json("7"), nlohmann::json(nullptr)}) {
+    auto in = nlohmann::json::parse(to_json(example()));
+    in["samples"]["taken"] = wrong;
+    EXPECT_FALSE(summary_from_json(in.dump()).has_value()) << wrong;
+  }
+  auto in = nlohmann::json::parse(to_json(example()));
+  in["processes"][0]["pid"] = uint64_t{1} << 32;
+  EXPECT_FALSE(summary_from_json(in.dump()).has_value());
+}
+
 TEST(Summary, JsonTakesAnyBytes) {
   auto s = example();
   s.host_name = "\xff\n";
