@@ -38,9 +38,9 @@ int main(int argc, char** argv) {
     return 2;
   }
   const auto sampled = test::large_profile(std::strtoull(argv[1], nullptr, 10));
-  const auto& [profile, symbolizer, given] = *sampled;
-  const Names names(profile, symbolizer);
-  auto summary = given;
+  const Profile& profile = sampled->profile;
+  const Names names(profile, sampled->symbolizer);
+  RunSummary summary = sampled->summary;
   summarize_profile(profile, names, summary);
   const std::string base = std::string(argv[2]) + "/profile";
   const bool ok = write_file(base + ".folded", [&](int fd) { return write_folded(profile, names, fd); }) &&
