@@ -9,7 +9,6 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <bit>
 #include <cstring>
 #include <utility>
@@ -101,17 +100,13 @@ bool acceptable_size(size_t data_bytes) {
   return std::has_single_bit(data_bytes) && data_bytes >= kMinRingBytes && data_bytes <= kMaxRingBytes;
 }
 
-uint64_t load_acquire(const uint64_t& shared) {
-  return __atomic_load_n(&shared, __ATOMIC_ACQUIRE);
+// Each side stores its own position and then looks at the other one's. Sequentially consistent, as with less both could
+// miss the other's store, and the reader would sleep on a record.
+uint64_t load_position(const uint64_t& shared) {
+  return __atomic_load_n(&shared, __ATOMIC_SEQ_CST);
 }
-void store_release(uint64_t& shared, uint64_t value) {
-  __atomic_store_n(&shared, value, __ATOMIC_RELEASE);
-}
-
-// Each side stores its own position and then looks at the other one's: without a fence between the two, both could miss
-// the other's store, and the reader would sleep on a record.
-void order_store_before_load() {
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+void store_position(uint64_t& shared, uint64_t value) {
+  __atomic_store_n(&shared, value, __ATOMIC_SEQ_CST);
 }
 
 // One read of memory that the other side may be changing: what was checked is what is used.
@@ -137,7 +132,7 @@ struct RingWriter::State {
   std::byte* record(uint64_t position_bytes) const { return data.at(page_bytes() + position_bytes % data_bytes); }
   RingHeader& header() const { return *reinterpret_cast<RingHeader*>(data.at(0)); }
   uint64_t claimed() const {
-    return load_acquire(reinterpret_cast<const RingPosition*>(position.at(0))->read_position);
+    return load_position(reinterpret_cast<const RingPosition*>(position.at(0))->read_position);
   }
 };
 
@@ -196,7 +191,7 @@ void RingWriter::commit(size_t words, uint32_t format) {
   std::memcpy(state_->record(state_->written), &header, sizeof header);
   state_->written += sizeof header + words * 8;
   if (format == kFormatSampleRecord) ++state_->published_samples;
-  store_release(state_->header().write_position, state_->written);
+  store_position(state_->header().write_position, state_->written);
 }
 
 Result<> RingWriter::collect_consumed() {
@@ -220,7 +215,6 @@ Result<> RingWriter::collect_consumed() {
 bool RingWriter::should_wake() {
   const uint64_t before = std::exchange(state_->announced, state_->written);
   if (before == state_->written) return false;
-  order_store_before_load();
   // A reader sleeps only after it has stored a position and then found nothing more. A lie here costs one wake-up.
   const uint64_t claimed = state_->claimed();
   return claimed >= before || state_->written - claimed > state_->data_bytes / 2;
@@ -240,7 +234,7 @@ struct RingReader::State {
   const RingHeader& header() const { return *reinterpret_cast<const RingHeader*>(data.at(0)); }
 
   Result<> refresh() {
-    const uint64_t written = load_acquire(header().write_position);
+    const uint64_t written = load_position(header().write_position);
     if (written < available || written - released > data_bytes || written % 8 != 0)
       return fail(Errc::malformed, "writer's position went from {} to {}, {} consumed", available, written, released);
     available = written;
@@ -292,8 +286,7 @@ Result<std::optional<RingReader::Message>> RingReader::next() {
 
 void RingReader::release() {
   state_->released = state_->consumed;
-  store_release(reinterpret_cast<RingPosition*>(state_->position.at(0))->read_position, state_->released);
-  order_store_before_load();
+  store_position(reinterpret_cast<RingPosition*>(state_->position.at(0))->read_position, state_->released);
 }
 
 }  // namespace splitprof
