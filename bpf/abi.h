@@ -134,9 +134,10 @@ struct sp_mapping {
 	__u64 start; /* address in the process, a multiple of 4096 */
 	__u64 bias;  /* address in the process - address in the ELF file, modulo 2^64 */
 	__u32 n_pages; /* length in pages of 4096 bytes */
-	__u32 table;   /* SP_TABLE(index, generation); 0: no unwind table */
+	__u32 table;   /* SP_TABLE(index, generation); 0: no unwind table; SP_TABLE_PENDING: not yet */
 };
 SP_ASSERT(sizeof(struct sp_mapping) == 24);
+#define SP_TABLE_PENDING 0xffffffffu /* do not guess by frame pointers what will soon be known */
 #define SP_LIST_HEADER_WORDS 2
 #define SP_MAX_MAPPINGS 8192
 #define SP_MAPPING_SEARCH_STEPS 14

@@ -57,6 +57,10 @@ static __always_inline int sp_find_row(struct sp_walk *walk)
 
 	if (!walk->mapping_table)
 		return SP_RULE_NONE;
+	if (walk->mapping_table == SP_TABLE_PENDING) {
+		sp_stop(walk, SP_COUNT_table_pending);
+		return -1;
+	}
 	executable = sp_find_executable(SP_TABLE_INDEX(walk->mapping_table));
 	if (!executable)
 		return SP_RULE_NONE;

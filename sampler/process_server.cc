@@ -81,7 +81,8 @@ class ProcessServer final : public schema::Process::Server {
                          length <= kMaxMappingBytes && start + length > start,
                      "mappings that overlap or are out of range");
       // A table may have been removed while this request was on its way: that mapping has none now.
-      const uint32_t table = session.has_table(mapping.getTable()) ? mapping.getTable() : 0;
+      uint32_t table = mapping.getTable();
+      if (table != SP_TABLE_PENDING && !session.has_table(table)) table = 0;
       mappings.push_back({start, mapping.getBias(), static_cast<uint32_t>(length / 4096), table});
       end = start + length;
     }

@@ -110,7 +110,7 @@ struct Mapping {
   start @0 :UInt64;            # multiple of 4,096
   length @1 :UInt64;           # bytes, multiple of 4,096, at most 16 TiB
   bias @2 :UInt64;             # address in the process - address in the ELF file
-  table @3 :UInt32;            # id of a table of this session; 0: none
+  table @3 :UInt32;            # id of a table of this session; 0: none; 0xffffffff: not ready yet
 }
 
 struct Runtime {

@@ -80,7 +80,7 @@ struct TableMapping {
   RuntimeAddress start;
   uint64_t length = 0;  // bytes
   uint64_t bias = 0;
-  uint32_t table = 0;  // 0: none
+  uint32_t table = 0;  // 0: none; SP_TABLE_PENDING: not yet
 };
 struct SetMappings {  // answered by Ok
   ProcessKey process;

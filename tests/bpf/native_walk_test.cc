@@ -146,6 +146,16 @@ TEST_F(NativeWalk, NamesATableThatWasReplaced) {
   EXPECT_EQ(walk_->sample.end, SP_COUNT_stale_table);
 }
 
+TEST_F(NativeWalk, DoesNotGuessWhereATableIsOnItsWay) {
+  auto mappings = world_.own_mappings();
+  for (auto& mapping : mappings) mapping.table = SP_TABLE_PENDING;
+  world_.set_mappings(*walk_, mappings);
+  Captured captured{walk_.get(), &world_, {}};
+  recurse(5, captured);
+  EXPECT_EQ(walk_->sample.end, SP_COUNT_table_pending);
+  EXPECT_EQ(walk_->sample.n_cells, 1u);
+}
+
 TEST_F(NativeWalk, NamesAnUnreadableStack) {
   world_.all_memory = false;
   Captured captured{walk_.get(), &world_, {}};
