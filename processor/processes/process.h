@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Process: one program in one process, from its fork or exec to its exec or exit. A plain value of ProcessTable's;
+// samples that wait keep it alive, hence shared_ptr wherever one is held. Main thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "processor/processes/executables.h"
+#include "processor/traces/trace.h"
+
+namespace splitprof {
+
+struct ProcessMapping {
+  RuntimeAddress start;
+  uint64_t length = 0;  // bytes
+  FileOffset file_offset;
+  std::shared_ptr<MappedFile> file;  // null: anonymous memory
+  bool retried = false;              // opened again because another process's answer was "gone"
+  uint64_t end() const { return start.value + length; }
+};
+
+struct Process {
+  enum class Asked { never, waiting, answered, failed };
+  // Where the name came from: what is further down replaces what is further up.
+  enum class NameSource { none, thread, link, leader };
+
+  Pid pid;
+  uint64_t start_time_ns = 0;  // CLOCK_BOOTTIME; 0: not sampled yet
+  ProcessKey key;              // 0: not sampled yet, or nothing that may be looked at
+  std::string name;
+  NameSource name_source = NameSource::none;
+  std::string executable_path;
+  std::string cgroup;
+
+  std::vector<ProcessMapping> mappings;  // sorted by start, not overlapping; executable ones only
+  Asked maps = Asked::never;
+  Asked description = Asked::never;
+  uint64_t exec_key = 0;  // for AskExecutable; 0: none
+
+  uint64_t last_used_ns = 0;  // CLOCK_MONOTONIC, like all that follow
+  uint64_t exited_ns = 0;     // 0: runs
+  uint64_t next_sync_ns = 0;  // not before may `maps` be asked for again
+  uint64_t sync_pause_ns = 0;
+  uint64_t losses_seen = 0;      // ProcessTable::losses_ when `maps` was read last
+  bool resolvable = false;       // every mapping's file is; false: look again
+  uint64_t unsent_since_ns = 0;  // the kernel's list is older than `mappings`; 0: it is not
+
+  // The profile's number of this process, valid in the profile of that number.
+  uint64_t profile = 0;
+  ResourceId resource = 0;
+
+  // The mapping that holds `address`, or null.
+  const ProcessMapping* find(uint64_t address) const;
+  // Adds one; what it overlaps gives way, as in the kernel.
+  void add(ProcessMapping added);
+};
+
+}  // namespace splitprof
