@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// splitprof-processor: everything that understands what is profiled, without any privilege.
+#include <fcntl.h>
+#include <kj/debug.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "processor/ingest/sampler_client.h"
+#include "processor/options.h"
+#include "processor/report.h"
+#include "processor/run.h"
+#include "shared/log.h"
+
+namespace splitprof {
+namespace {
+
+// Every executable in use stays open for its symbols, so take as many descriptors as may be had.
+void raise_file_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+Result<kj::AutoCloseFd> connection_to_sampler(const ProcessorOptions& options) {
+  if (!options.sampler_path.empty()) return connect_to(options.sampler_path);
+  if (fcntl(options.sampler_fd, F_SETFD, FD_CLOEXEC) != 0)
+    return fail(Errc::not_found, "--sampler-fd {}: no such descriptor", options.sampler_fd);
+  return kj::AutoCloseFd(options.sampler_fd);
+}
+
+Result<int> run(const ProcessorOptions& options) {
+  raise_file_limit();
+  auto connection = TRY(connection_to_sampler(options));
+
+  Metrics metrics;
+  SamplerClient client(kj::mv(connection), {});
+  Run session(client, metrics,
+              {.hz = options.hz,
+               .only = options.pids,
+               .duration_ns = static_cast<uint64_t>(options.duration_s * 1e9),
+               .report_interval_ns = 0});
+  unsigned failed = 0;
+  session.on_progress = [&] {
+    if (options.progress_fd >= 0) write_progress(options.progress_fd, session, metrics);
+  };
+  session.on_report = [&](const Profile& profile, const Symbolizer& symbolizer) {
+    metrics.jobs_abandoned = client.jobs_abandoned();
+    metrics.jobs_dropped = client.jobs_dropped();
+    auto summary = summarize(session, metrics, options);
+    summary.start_up.connected_ns = client.connected_ns();
+    failed += write_outputs(profile, symbolizer, options, summary);
+  };
+  TRY(session.run());
+  return failed == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace splitprof
+
+int main(int argc, char** argv) {
+  const auto parsed = splitprof::parse_options(argc, argv);
+  if (!parsed.options) return parsed.exit_code;
+  splitprof::log::set_up("splitprof-processor", parsed.options->log_level);
+  const splitprof::log::KjMessages kj_messages;
+  signal(SIGPIPE, SIG_IGN);  // a peer that is gone is an error of the write
+  try {
+    const auto code = splitprof::run(*parsed.options);
+    if (code) return *code;
+    splitprof::log::error("{}", code.error().message);
+  } catch (const kj::Exception& exception) {
+    splitprof::log::error("{}", exception.getDescription().cStr());
+  }
+  return 1;
+}

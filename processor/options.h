@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The command line of splitprof-processor as one checked value.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shared/ids.h"
+#include "shared/log.h"
+#include "shared/result.h"
+
+namespace splitprof {
+
+struct OutputTarget {
+  enum class Format { folded, pprof, html };
+  Format format = Format::folded;
+  int fd = -1;
+};
+
+struct ProcessorOptions {
+  std::string sampler_path;  // of a socket; empty: sampler_fd
+  int sampler_fd = -1;       // a connected socket
+  std::string user;          // to become; empty: the default one
+  std::string config_path;
+  std::vector<OutputTarget> outputs;
+  int summary_fd = -1;
+  int progress_fd = -1;
+  uint32_t hz = 20;  // samples a second of busy time and CPU
+  std::vector<Pid> pids;
+  double duration_s = 0;  // 0: until a signal
+  log::Level log_level = log::Level::info;
+};
+
+// Either options, or the code to exit with: --help was printed, or what is wrong.
+struct ParsedOptions {
+  std::optional<ProcessorOptions> options;
+  int exit_code = 0;
+};
+ParsedOptions parse_options(int argc, char** argv);
+
+}  // namespace splitprof

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "processor/pipeline.h"
+
+#include "processor/processes/resolve.h"
+#include "shared/ring.h"
+
+namespace splitprof {
+namespace {
+
+// Samples of a process's last moments may be younger than its exit.
+constexpr uint64_t kKeepEndedNs = 2'000'000'000;
+
+}  // namespace
+
+Pipeline::Pipeline(Input& input, Metrics& metrics, Options options)
+    : metrics_(metrics),
+      options_(std::move(options)),
+      questions_(input),
+      orderer_(metrics),
+      upload_(questions_, metrics),
+      executables_(questions_, upload_, metrics,
+                   [this] {
+                     processes_.on_files_changed();
+                     may_release_ = true;
+                   }),
+      processes_(questions_, executables_, upload_, metrics),
+      profile_(std::make_unique<Profile>()) {
+  processes_.on_change = [this] { may_release_ = true; };
+  for (const Pid pid : options_.only) wanted_.emplace(pid, 0);
+}
+
+void Pipeline::on_event(Event event) {
+  if (const auto* record = std::get_if<RecordEvent>(&event)) {
+    on_record(*record);
+  } else if (auto* answer = std::get_if<AnswerEvent>(&event)) {
+    questions_.on_answer(std::move(*answer));
+  } else if (auto* job = std::get_if<JobEvent>(&event)) {
+    job->job->done();
+  } else if (const auto* tick = std::get_if<TickEvent>(&event)) {
+    on_tick(tick->now_ns);
+  }
+  if (may_release_ && !held_.empty()) release_held();
+}
+
+void Pipeline::on_tick(uint64_t now_ns) {
+  orderer_.advance(now_ns);
+  handle_due();
+  processes_.tick(now_ns);
+  std::erase_if(wanted_,
+                [now_ns](const auto& entry) { return entry.second != 0 && entry.second + kKeepEndedNs < now_ns; });
+  may_release_ = true;  // deadlines
+}
+
+void Pipeline::on_record(const RecordEvent& event) {
+  ++metrics_.records_consumed;
+  const bool is_sample = event.format == kFormatSampleRecord;
+  if (is_sample) ++metrics_.samples_consumed;
+  auto& record = orderer_.slot();
+  const auto decoded = decode_record(event.format, event.message, record);
+  if (!decoded || std::holds_alternative<SampleRecord>(record) != is_sample) {
+    ++(is_sample ? metrics_.samples_malformed : metrics_.records_malformed);
+    return;
+  }
+  if (const auto* sample = std::get_if<SampleRecord>(&record)) {
+    if (is_wanted(sample->pid)) processes_.on_arrival(*sample);
+    processes_.advance(sample->time_ns);
+    orderer_.push(sample->time_ns, event.message.size_bytes());
+  } else if (const auto* process = std::get_if<ProcessRecord>(&record)) {
+    orderer_.push(process->time_ns, event.message.size_bytes());
+  } else if (const auto* loss = std::get_if<LossRecord>(&record)) {
+    on_loss(*loss);
+  } else if (const auto* sync = std::get_if<ClockSyncRecord>(&record)) {
+    clock_sync_ = *sync;
+  } else {
+    ++kernel_symbol_changes_;
+  }
+  handle_due();
+}
+
+void Pipeline::handle_due() {
+  while (auto* record = orderer_.pop()) handle(*record);
+}
+
+void Pipeline::flush_order() {
+  while (auto* record = orderer_.pop_any()) handle(*record);
+}
+
+void Pipeline::handle(Record& record) {
+  if (auto* sample = std::get_if<SampleRecord>(&record))
+    on_sample(*sample);
+  else if (const auto* event = std::get_if<ProcessRecord>(&record))
+    on_process_event(*event);
+}
+
+void Pipeline::on_sample(SampleRecord& sample) {
+  if (!is_wanted(sample.pid)) {
+    ++metrics_.samples_filtered;
+    return;
+  }
+  if (sample.process.value == 0) ++metrics_.samples_without_process;
+  const auto process = processes_.process_of(sample);
+  if (!processes_.ready(*process)) return hold(process, sample);
+  if (process->key.value != 0 && !is_explained(sample, *process) && processes_.synchronise(process))
+    return hold(process, sample);
+  aggregate(sample, *process);
+}
+
+void Pipeline::on_process_event(const ProcessRecord& event) {
+  if (!wanted_.empty()) {
+    if (const auto* fork = std::get_if<ProcessRecord::Fork>(&event.event)) {
+      if (wanted_.contains(fork->parent_pid)) wanted_.insert_or_assign(event.pid, 0);
+    } else if (std::holds_alternative<ProcessRecord::Exit>(event.event) && event.pid.value == event.tid.value) {
+      if (const auto found = wanted_.find(event.pid); found != wanted_.end()) found->second = event.time_ns;
+    }
+  }
+  processes_.on_event(event);
+}
+
+void Pipeline::on_loss(const LossRecord& loss) {
+  switch (loss.reason) {
+    case LossRecord::Reason::bpf_ring:
+      metrics_.lost_bpf_ring += loss.count;
+      break;
+    case LossRecord::Reason::shared_ring:
+      metrics_.lost_shared_ring += loss.count;
+      break;
+    case LossRecord::Reason::no_client:
+      metrics_.lost_no_client += loss.count;
+      break;
+    case LossRecord::Reason::side_band:
+      metrics_.lost_side_band += loss.count;
+      processes_.on_side_band_loss();
+      break;
+  }
+}
+
+void Pipeline::hold(const std::shared_ptr<Process>& process, SampleRecord& sample) {
+  if (held_samples_ >= options_.max_held) flush_held();
+  auto& held = held_[process.get()];
+  if (held.samples.empty()) {
+    held.process = process;
+    held.deadline_ns = processes_.now_ns() + options_.hold_ns;
+  }
+  held.samples.push_back(std::move(sample));
+  ++held_samples_;
+  ++metrics_.samples_held;
+}
+
+void Pipeline::release_held() {
+  may_release_ = false;
+  for (auto entry = held_.begin(); entry != held_.end();) {
+    auto& held = entry->second;
+    const bool ready = processes_.ready(*held.process);
+    if (!ready && processes_.now_ns() < held.deadline_ns) {
+      ++entry;
+      continue;
+    }
+    if (!ready) metrics_.samples_held_too_long += held.samples.size();
+    for (const auto& sample : held.samples) aggregate(sample, *held.process);
+    held_samples_ -= held.samples.size();
+    entry = held_.erase(entry);
+  }
+}
+
+void Pipeline::flush_held() {
+  for (auto& [_, held] : held_) {
+    if (!processes_.ready(*held.process)) metrics_.samples_held_too_long += held.samples.size();
+    for (const auto& sample : held.samples) aggregate(sample, *held.process);
+  }
+  held_.clear();
+  held_samples_ = 0;
+}
+
+void Pipeline::aggregate(const SampleRecord& sample, Process& process) {
+  resolve(sample, process, frames_, metrics_);
+  if (process.profile != profile_number_) {
+    process.resource = profile_->intern_resource({.pid = process.pid.value,
+                                                  .start_time_ns = process.start_time_ns,
+                                                  .process_name = process.name,
+                                                  .executable_path = process.executable_path,
+                                                  .cgroup = process.cgroup});
+    process.profile = profile_number_;
+  }
+  profile_->add(process.resource, frames_, sample.end, sample.time_ns, sample.value);
+  ++metrics_.samples_aggregated;
+}
+
+std::unique_ptr<Profile> Pipeline::take_profile() {
+  ++profile_number_;
+  return std::exchange(profile_, std::make_unique<Profile>());
+}
+
+}  // namespace splitprof

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Pipeline: events in, a profile out. Orders records by time, keeps the process table, holds samples whose mappings are
+// still being asked for, and counts everything. Depends on nothing but its events, so the same events give the same
+// profile. Main thread; knows neither KJ nor outputs.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "processor/ingest/orderer.h"
+#include "processor/ingest/questions.h"
+#include "processor/processes/process_table.h"
+#include "processor/telemetry/metrics.h"
+#include "processor/traces/profile.h"
+
+namespace splitprof {
+
+class Pipeline {
+ public:
+  struct Options {
+    std::vector<Pid> only;             // these processes and their descendants; empty: all
+    uint64_t hold_ns = 2'000'000'000;  // how long a sample may wait for mappings and files
+    size_t max_held = 1u << 14;        // samples; 64 MB when each has 500 frames
+  };
+
+  Pipeline(Input& input, Metrics& metrics, Options options);
+  Pipeline(const Pipeline&) = delete;
+  Pipeline& operator=(const Pipeline&) = delete;
+
+  void on_event(Event event);
+  // Handles everything that waits for its turn. What waits for answers goes on waiting; see held_samples().
+  void flush_order();
+  // Resolves what waits for answers with what is known.
+  void flush_held();
+  size_t held_samples() const { return held_samples_; }
+
+  const Profile& profile() const { return *profile_; }
+  std::unique_ptr<Profile> take_profile();  // and begins a new one
+
+  Questions& questions() { return questions_; }
+  Executables& executables() { return executables_; }
+  size_t processes() const { return processes_.size(); }
+  // How often the kernel's symbols have changed.
+  uint64_t kernel_symbol_changes() const { return kernel_symbol_changes_; }
+  const std::optional<ClockSyncRecord>& clock_sync() const { return clock_sync_; }
+
+ private:
+  struct Held {
+    std::shared_ptr<Process> process;
+    uint64_t deadline_ns = 0;  // of the oldest sample
+    std::vector<SampleRecord> samples;
+  };
+
+  void on_record(const RecordEvent& event);
+  void handle_due();
+  void handle(Record& record);
+  void on_sample(SampleRecord& sample);
+  void on_process_event(const ProcessRecord& event);
+  void on_loss(const LossRecord& loss);
+  void hold(const std::shared_ptr<Process>& process, SampleRecord& sample);
+  void release_held();
+  void aggregate(const SampleRecord& sample, Process& process);
+  bool is_wanted(Pid pid) const { return wanted_.empty() || wanted_.contains(pid); }
+  void on_tick(uint64_t now_ns);
+
+  Metrics& metrics_;
+  const Options options_;
+  Questions questions_;
+  Orderer orderer_;
+  Upload upload_;
+  Executables executables_;
+  ProcessTable processes_;
+  std::unique_ptr<Profile> profile_;
+  uint64_t profile_number_ = 1;
+  std::vector<Frame> frames_;  // of the sample at hand
+  std::unordered_map<const Process*, Held> held_;
+  size_t held_samples_ = 0;
+  bool may_release_ = false;                  // something became known since release_held()
+  std::unordered_map<Pid, uint64_t> wanted_;  // when each ended, CLOCK_MONOTONIC; 0: runs
+  uint64_t kernel_symbol_changes_ = 0;
+  std::optional<ClockSyncRecord> clock_sync_;
+};
+
+}  // namespace splitprof
