@@ -15,7 +15,7 @@
 #include "processor/elf/symbol_table.h"
 #include "processor/processes/mappings.h"
 #include "processor/unwind/table.h"
-#include "processor/unwind/upload.h"
+#include "processor/processes/upload.h"
 
 namespace splitprof {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "processor/unwind/upload.h"
+#include "processor/processes/upload.h"
 
 namespace splitprof {
 
