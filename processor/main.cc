@@ -10,6 +10,7 @@
 #include "processor/options.h"
 #include "processor/report.h"
 #include "processor/run.h"
+#include "processor/sandbox.h"
 #include "shared/log.h"
 
 namespace splitprof {
@@ -32,7 +33,10 @@ Result<kj::AutoCloseFd> connection_to_sampler(const ProcessorOptions& options) {
 
 Result<int> run(const ProcessorOptions& options) {
   raise_file_limit();
-  auto connection = TRY(connection_to_sampler(options));
+  TRY(drop_privileges(options.user));
+  auto connection = TRY(connection_to_sampler(options));  // as whom it is now: the sampler looks at the peer's uid
+  const auto lacking = TRY(confine({}));
+  for (const auto& sentence : lacking) log::warn("{}", sentence);
 
   Metrics metrics;
   SamplerClient client(kj::mv(connection), {});
@@ -50,6 +54,7 @@ Result<int> run(const ProcessorOptions& options) {
     metrics.jobs_dropped = client.jobs_dropped();
     auto summary = summarize(session, metrics, options);
     summary.start_up.connected_ns = client.connected_ns();
+    summary.sandbox = lacking;
     failed += write_outputs(profile, symbolizer, options, summary);
   };
   TRY(session.run());
