@@ -149,8 +149,8 @@ Result<> shut_system_calls(const ConfineOptions& options) {
                 "sched_getaffinity", "membarrier", "exit", "exit_group",
                 // descriptors that it holds or is given
                 "read", "readv", "pread64", "preadv", "write", "writev", "pwrite64", "pwritev", "close", "lseek",
-                "fstat", "fcntl", "dup", "dup2", "dup3", "ftruncate", "fsync", "fdatasync", "fallocate", "recvmsg",
-                "recvfrom", "sendmsg", "sendto", "shutdown", "getsockopt", "getsockname", "getpeername",
+                "fstat", "fstatfs", "fcntl", "dup", "dup2", "dup3", "ftruncate", "fsync", "fdatasync", "fallocate",
+                "recvmsg", "recvfrom", "sendmsg", "sendto", "shutdown", "getsockopt", "getsockname", "getpeername",
                 // waiting
                 "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "eventfd2",
                 "signalfd4", "timerfd_create", "timerfd_settime", "pipe2", "clock_nanosleep", "nanosleep",

@@ -2,6 +2,7 @@
 #include "processor/ingest/sampler_client.h"
 
 #include <capnp/rpc-twoparty.h>
+#include <fcntl.h>
 #include <kj/async-io.h>
 #include <kj/async-unix.h>
 #include <kj/debug.h>
@@ -41,6 +42,18 @@ kj::AsyncIoContext setup_io(bool take_signals) {
     kj::UnixEventPort::captureSignal(SIGTERM);
   }
   return kj::setupAsyncIo();
+}
+
+// The flags are set here because KJ would use ioctl for it, which the sandbox has no other need to allow.
+kj::Own<kj::AsyncCapabilityStream> wrap(kj::LowLevelAsyncIoProvider& provider, kj::AutoCloseFd connection) {
+  using Provider = kj::LowLevelAsyncIoProvider;
+  const int fd = connection.release();
+  int flags = 0;
+  KJ_SYSCALL(flags = fcntl(fd, F_GETFL));
+  KJ_SYSCALL(fcntl(fd, F_SETFL, flags | O_NONBLOCK));
+  KJ_SYSCALL(fcntl(fd, F_SETFD, FD_CLOEXEC));
+  return provider.wrapUnixSocketFd(fd,
+                                   Provider::TAKE_OWNERSHIP | Provider::ALREADY_CLOEXEC | Provider::ALREADY_NONBLOCK);
 }
 
 capnp::ReaderOptions reader_options() {
@@ -86,7 +99,7 @@ Result<kj::AutoCloseFd> connect_to(const std::string& path) {
 struct SamplerClient::State final : private kj::TaskSet::ErrorHandler {
   explicit State(kj::AutoCloseFd connection, const Options& options)
       : io(setup_io(options.take_signals)),
-        stream(io.lowLevelProvider->wrapUnixSocketFd(kj::mv(connection))),
+        stream(wrap(*io.lowLevelProvider, kj::mv(connection))),
         network(*stream, kMaxFdsPerMessage, capnp::rpc::twoparty::Side::CLIENT, reader_options()),
         rpc(capnp::makeRpcClient(network)),
         session(greet(bootstrap(rpc))),

@@ -45,7 +45,8 @@ struct Workers::Thread {
 namespace {
 
 template <typename Shared>
-void serve(std::shared_ptr<Shared> shared, std::shared_ptr<Activity> activity) {
+void serve(std::shared_ptr<Shared> shared, std::shared_ptr<Activity> activity, std::string name) {
+  pthread_setname_np(pthread_self(), name.c_str());  // of any other thread it would open a file in /proc
   std::unique_lock lock(shared->mutex);
   for (;;) {
     shared->work.wait(lock, [&] { return shared->stopping || !shared->queue.empty(); });
@@ -74,8 +75,7 @@ Workers::Workers(Limits limits, std::function<void()> wake) : limits_(limits), s
 
 void Workers::spawn() {
   auto thread = std::make_unique<Thread>();
-  thread->thread = std::thread(serve<Shared>, shared_, thread->activity);
-  pthread_setname_np(thread->thread.native_handle(), ("files-" + std::to_string(spawned_++)).c_str());
+  thread->thread = std::thread(serve<Shared>, shared_, thread->activity, "files-" + std::to_string(spawned_++));
   threads_.push_back(std::move(thread));
 }
 
