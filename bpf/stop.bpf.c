@@ -8,6 +8,7 @@ static __always_inline void finish(void *context, struct sp_walk *walk)
 	__u32 n_cells = sample->n_cells;
 	__u32 bytes = (n_cells < SP_MAX_CELLS ? n_cells : SP_MAX_CELLS) * sizeof(struct sp_cell);
 	__u64 size;
+	int wake;
 
 	if (sample->flags & SP_SAMPLE_IN_KERNEL) {
 		long got;
@@ -35,9 +36,12 @@ static __always_inline void finish(void *context, struct sp_walk *walk)
 	sp_barrier(size);
 	if (size > sizeof(*sample) + SP_DATA_BYTES)
 		return;
-	/* Nobody is woken for a few records: user space looks at the ring ten times a second anyway. */
-	if (bpf_ringbuf_output(&ring, sample, size,
-			       bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > SP_RING_WAKE_BYTES ? BPF_RB_FORCE_WAKEUP :
-												  BPF_RB_NO_WAKEUP))
+	/*
+	 * Nobody is woken for a few records: user space looks at the ring ten times a second anyway. But the sooner it
+	 * hears of a new process, the sooner that one's stacks are whole.
+	 */
+	wake = sample->end == SP_COUNT_unknown_process ||
+	       bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > SP_RING_WAKE_BYTES;
+	if (bpf_ringbuf_output(&ring, sample, size, wake ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP))
 		count(SP_COUNT_ring_lost, 1);
 }

@@ -301,10 +301,13 @@ bool ProcessTable::send_list(Process& process) {
   for (const auto& mapping : process.mappings) {
     if (list.size() == SP_MAX_MAPPINGS) break;
     const auto* executable = mapping.file == nullptr ? nullptr : mapping.file->executable;
+    const bool pending = mapping.file != nullptr && !mapping.file->settled();
     list.push_back({.start = mapping.start,
                     .length = mapping.length,
                     .bias = executable == nullptr ? 0 : executable->bias(mapping.start, mapping.file_offset),
-                    .table = executable == nullptr ? 0 : executable->table_id});
+                    .table = pending                 ? SP_TABLE_PENDING
+                             : executable == nullptr ? 0
+                                                     : executable->table_id});
   }
   upload_.set_mappings(process.key, std::move(list));
   process.unsent_since_ns = settled ? 0 : now_ns_;  // once more when the tables are there
