@@ -50,6 +50,9 @@ uint64_t bytes_after(const std::string& text, const char* key) {
 std::string name_of(pid_t pid) {
   std::string name = read_text(fmt::format("/proc/{}/comm", pid));
   while (!name.empty() && name.back() == '\n') name.pop_back();
+  // The sampler's own children call themselves splitprof-zygote and splitprof-opener; the kernel keeps 15 bytes.
+  if (name.starts_with("splitprof-zyg")) return "zygote";
+  if (name.starts_with("splitprof-open")) return "opener";
   return name;
 }
 

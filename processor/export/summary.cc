@@ -94,6 +94,7 @@ RunSummary read(const json& in) {
   read(samples, "taken", s.samples.taken);
   read(samples, "delivered", s.samples.delivered);
   read(samples, "aggregated", s.samples.aggregated);
+  read(samples, "filtered", s.samples.filtered);
   read(samples, "lost", s.samples.lost);
   read(in.at("stacks"), "whole", s.stacks.whole);
   read(in.at("stacks"), "truncated", s.stacks.truncated);
@@ -159,6 +160,7 @@ std::string to_json(const RunSummary& s) {
        {{"taken", s.samples.taken},
         {"delivered", s.samples.delivered},
         {"aggregated", s.samples.aggregated},
+        {"filtered", s.samples.filtered},
         {"lost", s.samples.lost}}},
       {"stacks",
        {{"whole", s.stacks.whole}, {"truncated", s.stacks.truncated}, {"whole_percent", s.stacks.whole_percent()}}},

@@ -45,6 +45,7 @@ struct RunSummary {
     uint64_t taken = 0;       // by BPF
     uint64_t delivered = 0;   // to the processor
     uint64_t aggregated = 0;  // in the profile
+    uint64_t filtered = 0;    // of processes that were not asked for
     Reasons lost;             // everything between taken and aggregated
   } samples;
 

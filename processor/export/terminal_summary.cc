@@ -80,17 +80,38 @@ void add_stacks(const RunSummary& s, Page& page) {
   const auto truncated = s.stacks.truncated_total();
   page.line("stacks", fmt::format("{:.2f} % whole, from the leaf to the outermost frame", s.stacks.whole_percent()));
   page.reasons(s.stacks.truncated, s.stacks.whole + truncated);
-  page.line("names", fmt::format("{:.2f} % of samples have a name for every frame, {:.2f} % of frames have one",
-                                 s.named.percent(), s.named.frames_percent()));
+  page.line("names", fmt::format("{:.2f} % of samples have a name for the innermost frame, {:.2f} % of frames have one",
+                                 percent(s.named.leaf_named, s.named.samples), s.named.frames_percent()));
 }
 
 void add_samples(const RunSummary& s, Page& page) {
   uint64_t lost = 0;
   for (const auto& [reason, count] : s.samples.lost) lost += count;
-  const auto text = fmt::format("{} taken, {} in the profile, {} lost", with_separators(s.samples.taken),
-                                with_separators(s.samples.aggregated), with_separators(lost));
+  const auto others =
+      s.samples.filtered == 0 ? "" : fmt::format("{} of other processes, ", with_separators(s.samples.filtered));
+  const auto text = fmt::format("{} taken, {} in the profile, {}{} lost", with_separators(s.samples.taken),
+                                with_separators(s.samples.aggregated), others, with_separators(lost));
   lost == 0 ? page.line("samples", text) : page.bad("samples", text);
   page.reasons(s.samples.lost, s.samples.taken);
+}
+
+// Processes of one name (openers) added up, in the order in which names first appear.
+std::vector<std::pair<ProcessCost, size_t>> by_name(const std::vector<ProcessCost>& processes) {
+  std::vector<std::pair<ProcessCost, size_t>> groups;
+  for (const ProcessCost& one : processes) {
+    const auto same =
+        std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.first.name == one.name; });
+    if (same == groups.end()) {
+      groups.emplace_back(one, 1);
+      continue;
+    }
+    ++same->second;
+    same->first.cpu_user_ns += one.cpu_user_ns;
+    same->first.cpu_system_ns += one.cpu_system_ns;
+    same->first.peak_pss_bytes += one.peak_pss_bytes;
+    same->first.peak_rss_bytes += one.peak_rss_bytes;
+  }
+  return groups;
 }
 
 void add_cost(const RunSummary& s, Page& page) {
@@ -98,11 +119,12 @@ void add_cost(const RunSummary& s, Page& page) {
     page.line("in BPF", fmt::format("{:.2f} µs and {:.1f} frames a sample", s.bpf.ns_per_sample() / 1000,
                                     s.bpf.frames_per_sample()));
   }
-  for (const ProcessCost& one : s.processes) {
+  for (const auto& [one, processes] : by_name(s.processes)) {
     const auto cpu_ns = one.cpu_user_ns + one.cpu_system_ns;
-    page.line(harmless(one.name), fmt::format("{:.2f} s CPU ({:.2f} % of one), PSS {}, RSS {}", seconds(cpu_ns),
-                                              percent(cpu_ns, s.duration_ns), bytes_text(one.peak_pss_bytes),
-                                              bytes_text(one.peak_rss_bytes)));
+    page.line(
+        harmless(processes == 1 ? one.name : fmt::format("{} {}s", processes, one.name)),
+        fmt::format("{:.2f} s CPU ({:.2f} % of one), PSS {}, RSS {}", seconds(cpu_ns), percent(cpu_ns, s.duration_ns),
+                    bytes_text(one.peak_pss_bytes), bytes_text(one.peak_rss_bytes)));
   }
   const auto& up = s.start_up;
   if (up.first_sample_ns > up.started_ns && up.started_ns != 0) {

@@ -55,7 +55,7 @@ class Command(harness.LiveTest):
             recording = harness.record("-F", 199, command=["/bin/sh", "-c", f"{harness.PROGRAMS}/vdso 3; true"])
             bystander.kill()
         self.assert_good(recording)
-        self.assertGreater(recording.samples("vdso"), 200, recording.stderr)
+        self.assertGreater(recording.samples("vdso"), 50, recording.stderr)
         self.assertEqual(recording.samples("native"), 0)
 
     def test_samples_only_the_pids_that_are_asked_for(self):

@@ -18,7 +18,7 @@ class Depth(harness.LiveTest):
         recording = harness.record("-F", HZ, command=[harness.PROGRAMS / "native", depth, seconds, 2])
         self.assert_good(recording)
         stacks = recording.of("native")
-        self.assertGreater(recording.samples("native"), HZ * seconds, recording.stderr)
+        self.assertGreater(recording.samples("native"), HZ * seconds * 0.3, recording.stderr)  # others work here, too
         return stacks
 
     def deep(self, stacks, depth):
