@@ -23,7 +23,7 @@ SKIPPED = 77
 MARKER = re.compile(r"^\[(truncated|gap)")
 # The walk ended because nothing was known about the process yet, or no longer: its first samples, before its tables
 # are in the kernel, and what happens while one list replaces another.
-BEFORE_TABLES = {"unknown_process", "no_mapping", "stale_list", "stale_table"}
+BEFORE_TABLES = {"unknown_process", "no_mapping", "stale_list", "stale_table", "table_pending"}
 
 
 def why_not():
