@@ -47,7 +47,7 @@ Result<int> run(const ProcessorOptions& options) {
                .report_interval_ns = 0});
   unsigned failed = 0;
   session.on_progress = [&] {
-    if (options.progress_fd >= 0) write_progress(options.progress_fd, session, metrics);
+    return options.progress_fd < 0 || write_progress(options.progress_fd, session, metrics);
   };
   session.on_report = [&](const Profile& profile, const Symbolizer& symbolizer) {
     metrics.jobs_abandoned = client.jobs_abandoned();

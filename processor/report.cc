@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "processor/export/fd_writer.h"
 #include "processor/export/flamegraph.h"
@@ -66,7 +67,7 @@ RunSummary summarize(const Run& run, const Metrics& metrics, const ProcessorOpti
   add_lost(summary.samples.lost, "no_client", sampler["no_client"]);
   add_lost(summary.samples.lost, "shared_ring", sampler["shared_ring_full"]);
   add_lost(summary.samples.lost, "malformed", metrics.samples_malformed);
-  add_lost(summary.samples.lost, "filtered", metrics.samples_filtered);
+  summary.samples.filtered = metrics.samples_filtered;
 
   summary.bpf = {.samples = sampler["samples_taken"],
                  .walk_ns = sampler["walk_ns"],
@@ -120,12 +121,12 @@ unsigned write_outputs(const Profile& profile, const Symbolizer& symbolizer, con
   return failed;
 }
 
-void write_progress(int fd, const Run& run, const Metrics& metrics) {
+bool write_progress(int fd, const Run& run, const Metrics& metrics) {
   const auto line = fmt::format(R"({{"samples":{},"traces":{},"processes":{},"lost":{}}})"
                                 "\n",
                                 metrics.samples_aggregated, run.pipeline().profile().trace_count(),
                                 run.pipeline().processes(), metrics.lost_bpf_ring + metrics.lost_shared_ring);
-  [[maybe_unused]] const ssize_t n = write(fd, line.data(), line.size());  // nobody listening is no failure
+  return write(fd, line.data(), line.size()) >= 0 || errno != EPIPE;
 }
 
 }  // namespace splitprof

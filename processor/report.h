@@ -21,7 +21,7 @@ RunSummary summarize(const Run& run, const Metrics& metrics, const ProcessorOpti
 unsigned write_outputs(const Profile& profile, const Symbolizer& symbolizer, const ProcessorOptions& options,
                        RunSummary& summary);
 
-// One line of JSON.
-void write_progress(int fd, const Run& run, const Metrics& metrics);
+// One line of JSON. False: whoever read them is gone.
+bool write_progress(int fd, const Run& run, const Metrics& metrics);
 
 }  // namespace splitprof
