@@ -17,6 +17,7 @@ void SymbolLoader::load_kernel(uint64_t version) {
       log::warn("no kernel symbols: {}", text.error().message);
       return;
     }
+    const uint64_t bytes_to_parse = text->bytes.size();
     questions_.start(work([bytes = std::move(text->bytes)] { return KernelSymbols::parse(bytes); },
                           [this](Result<KernelSymbols> symbols) {
                             --on_their_way_;
@@ -24,7 +25,8 @@ void SymbolLoader::load_kernel(uint64_t version) {
                               store_.set_kernel(std::move(*symbols));
                             else
                               log::warn("no kernel symbols: {}", symbols.error().message);
-                          }));
+                          },
+                          bytes_to_parse));
   });
 }
 
@@ -70,7 +72,8 @@ bool SymbolLoader::load(Executable& executable) {
         }
         ++metrics_.symbols_loaded;
         store_.set_executable(executable.number, module, std::make_shared<const SymbolTable>(std::move(*read.symbols)));
-      }));
+      },
+      executable.identity.size));
   return false;
 }
 

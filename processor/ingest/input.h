@@ -34,7 +34,8 @@ struct FileIdentity {
 };
 
 // A file or a memory of a target, read by position into bounded buffers; never mapped (a truncated file would be a
-// signal). A read may block for ever on a foreign file system: only workers read. Safe to use from one thread at a time.
+// signal). A read may block for ever on a foreign file system: only workers read. Safe to use from one thread at a
+// time.
 class ReadableFile {
  public:
   virtual ~ReadableFile() = default;
@@ -114,8 +115,7 @@ struct Counters {
   std::vector<std::pair<std::string, uint64_t>> values;
 };
 
-using AnswerValue =
-    std::variant<Ok, Text, Description, std::unique_ptr<ReadableFile>, InstalledTable, Host, Counters>;
+using AnswerValue = std::variant<Ok, Text, Description, std::unique_ptr<ReadableFile>, InstalledTable, Host, Counters>;
 
 // ---- Work: what a worker thread made of a file. It enters here so that its place in the order is known. -------------
 
@@ -126,11 +126,14 @@ class Job {
   virtual ~Job() = default;
   virtual void run() = 0;
   virtual void done() = 0;
+  // Cheaper jobs go first, so that a small program does not wait for a browser's tables. Bytes to read; 0: next to
+  // none.
+  virtual uint64_t cost() const { return 0; }
 };
 
 // ---- Events ------------------------------------------------------------------------------------------------------
 
-struct RecordEvent {  // one record of the ring, copied out; not yet validated
+struct RecordEvent {                  // one record of the ring, copied out; not yet validated
   uint32_t format = 0;                // see RecordHeader in shared/ring.h
   std::span<const uint64_t> message;  // valid until the next call of `next`
 };
@@ -141,7 +144,7 @@ struct AnswerEvent {
 struct JobEvent {
   std::unique_ptr<Job> job;  // has run; `done` not called yet
 };
-struct TickEvent {  // about ten a second
+struct TickEvent {      // about ten a second
   uint64_t now_ns = 0;  // CLOCK_MONOTONIC
 };
 struct StopEvent {  // the wish of a user or of the clock: finish and write what there is

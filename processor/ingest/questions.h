@@ -42,23 +42,26 @@ Result<T> answer_as(Result<AnswerValue> answer) {
   return fail(Errc::malformed, "an answer of another type than its question's");
 }
 
-// `run` on a worker, then `done` with what it made on the main thread. `done` never runs for an abandoned job.
+// `run` on a worker, then `done` with what it made on the main thread. `done` never runs for an abandoned job. `cost`:
+// see Job::cost.
 template <typename Run, typename Done>
-std::unique_ptr<Job> work(Run run, Done done) {
+std::unique_ptr<Job> work(Run run, Done done, uint64_t cost = 0) {
   class Work final : public Job {
    public:
-    Work(Run r, Done d) : run_(std::move(r)), done_(std::move(d)) {}
+    Work(Run r, Done d, uint64_t bytes) : run_(std::move(r)), done_(std::move(d)), cost_(bytes) {}
     void run() override { made_.emplace(run_()); }
     void done() override {
       if (made_) done_(std::move(*made_));
     }
+    uint64_t cost() const override { return cost_; }
 
    private:
     Run run_;
     Done done_;
+    uint64_t cost_;
     std::optional<std::invoke_result_t<Run>> made_;
   };
-  return std::make_unique<Work>(std::move(run), std::move(done));
+  return std::make_unique<Work>(std::move(run), std::move(done), cost);
 }
 
 }  // namespace splitprof

@@ -6,6 +6,7 @@
 
 #include <condition_variable>
 #include <exception>
+#include <map>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -30,7 +31,7 @@ struct Activity {
 struct Workers::Shared {
   std::mutex mutex;  // guards everything here
   std::condition_variable work;
-  std::deque<std::unique_ptr<Job>> queue;
+  std::multimap<uint64_t, std::unique_ptr<Job>> queue;  // by cost; equal ones in the order in which they came
   std::deque<std::unique_ptr<Job>> finished;
   size_t running = 0;
   bool stopping = false;
@@ -51,8 +52,8 @@ void serve(std::shared_ptr<Shared> shared, std::shared_ptr<Activity> activity, s
   for (;;) {
     shared->work.wait(lock, [&] { return shared->stopping || !shared->queue.empty(); });
     if (shared->stopping) return;
-    auto job = std::move(shared->queue.front());
-    shared->queue.pop_front();
+    auto job = std::move(shared->queue.begin()->second);
+    shared->queue.erase(shared->queue.begin());
     ++shared->running;
     activity->busy_since_ns = monotonic_ns();
     lock.unlock();
@@ -103,7 +104,8 @@ Workers::~Workers() {
 bool Workers::submit(std::unique_ptr<Job> job) {
   const std::lock_guard lock(shared_->mutex);
   if (shared_->queue.size() >= limits_.max_queued) return false;
-  shared_->queue.push_back(std::move(job));
+  const uint64_t cost = job->cost();
+  shared_->queue.emplace(cost, std::move(job));
   shared_->work.notify_one();
   return true;
 }

@@ -207,7 +207,7 @@ void Executables::load(Executable& executable) {
         loaded.table = compile_table(*elf);
         return loaded;
       },
-      [this, &executable](Loaded loaded) { on_loaded(executable, std::move(loaded)); }));
+      [this, &executable](Loaded loaded) { on_loaded(executable, std::move(loaded)); }, executable.identity.size));
 }
 
 void Executables::on_loaded(Executable& executable, Loaded loaded) {
