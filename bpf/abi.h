@@ -83,7 +83,7 @@ enum sp_cfa {
 	SP_CFA_PLT = 3,	     /* sp + offset, and 8 more from the 11th byte of a 16-byte PLT entry on */
 	SP_CFA_DEREF_SP = 4, /* *(sp + offset) + words: OpenSSL's vector code, which keeps the old sp on the stack */
 	SP_CFA_DEREF_FP = 5, /* *(fp + offset) + words: a realigned stack, once its prologue is over */
-	SP_CFA_REGISTER = 6, /* another register + offset; known only where all registers are: leaf and after a signal */
+	SP_CFA_REGISTER = 6, /* another register + offset; only where all are known: leaf, after a signal */
 	SP_CFA_SIGNAL = 7,   /* the kernel's signal frame at sp: all registers are in it */
 	SP_CFA_ASK = 8,	     /* too rare for a rule: the processor would have to do it from a stack copy */
 	SP_CFA_END = 9,	     /* the outermost frame: its return address is undefined */
@@ -111,7 +111,7 @@ struct sp_rule {
 	 * bytes to add to what was read; else zero.
 	 */
 	__u8 cfa;
-	__u8 saved;	/* low 2 bits enum sp_fp, next 2 bits enum sp_ra, high 4 bits zero */
+	__u8 saved; /* low 2 bits enum sp_fp, next 2 bits enum sp_ra, high 4 bits zero */
 	__s16 fp_offset;
 	__s32 cfa_offset;
 };
@@ -131,8 +131,8 @@ SP_ASSERT(sizeof(struct sp_rule) == 8);
 
 /* One executable mapping. A list of them, sorted by start, follows a block's generation and one pad word. */
 struct sp_mapping {
-	__u64 start; /* address in the process, a multiple of 4096 */
-	__u64 bias;  /* address in the process - address in the ELF file, modulo 2^64 */
+	__u64 start;   /* address in the process, a multiple of 4096 */
+	__u64 bias;    /* address in the process - address in the ELF file, modulo 2^64 */
 	__u32 n_pages; /* length in pages of 4096 bytes */
 	__u32 table;   /* SP_TABLE(index, generation); 0: no unwind table; SP_TABLE_PENDING: not yet */
 };
@@ -231,7 +231,7 @@ enum sp_record_kind {
 };
 
 enum sp_sample_kind {
-	SP_SAMPLE_ON_CPU = 0, /* value: 1 */
+	SP_SAMPLE_ON_CPU = 0,  /* value: 1 */
 	SP_SAMPLE_OFF_CPU = 1, /* value: nanoseconds off the CPU */
 	SP_SAMPLE_PROBE = 2,
 };
@@ -247,25 +247,25 @@ enum sp_sample_flags {
 
 /* A sample: this header, then cells, kernel addresses, registers and stack bytes, one after another, 8-byte aligned. */
 struct sp_sample {
-	__u32 kind; /* SP_RECORD_SAMPLE */
-	__u32 size; /* of the whole record, in bytes */
-	__u64 time_ns;		/* CLOCK_MONOTONIC, when the walk began */
-	__u64 walk_ns;		/* how long the walk took */
-	__u64 start_time_ns;	/* of the process, CLOCK_BOOTTIME */
-	__u64 cgroup_id;	/* of the unified hierarchy; 0: unknown */
-	__u64 value;		/* see enum sp_sample_kind */
-	__u64 stack_address;	/* of the first stack byte */
-	__u32 pid;		/* thread group id, in the host's namespace */
+	__u32 kind;	     /* SP_RECORD_SAMPLE */
+	__u32 size;	     /* of the whole record, in bytes */
+	__u64 time_ns;	     /* CLOCK_MONOTONIC, when the walk began */
+	__u64 walk_ns;	     /* how long the walk took */
+	__u64 start_time_ns; /* of the process, CLOCK_BOOTTIME */
+	__u64 cgroup_id;     /* of the unified hierarchy; 0: unknown */
+	__u64 value;	     /* see enum sp_sample_kind */
+	__u64 stack_address; /* of the first stack byte */
+	__u32 pid;	     /* thread group id, in the host's namespace */
 	__u32 tid;
 	__u32 cpu;
 	__u16 sample_kind;
 	__u16 flags;
-	__u16 end;		/* why the user walk ended: a number of bpf/counters.def */
-	__u16 n_kernel;		/* kernel addresses that follow */
-	__u32 n_cells;		/* cells that were pushed; min(n_cells, SP_MAX_CELLS) of them follow */
-	__u32 stack_bytes;	/* stack bytes that follow */
-	__u32 n_registers;	/* registers that follow, in DWARF's order; 0 or SP_MAX_REGISTERS of the CPU */
-	char comm[16];		/* of the thread, as the kernel has it: not terminated when all 16 are used */
+	__u16 end;	   /* why the user walk ended: a number of bpf/counters.def */
+	__u16 n_kernel;	   /* kernel addresses that follow */
+	__u32 n_cells;	   /* cells that were pushed; min(n_cells, SP_MAX_CELLS) of them follow */
+	__u32 stack_bytes; /* stack bytes that follow */
+	__u32 n_registers; /* registers that follow, in DWARF's order; 0 or SP_MAX_REGISTERS of the CPU */
+	char comm[16];	   /* of the thread, as the kernel has it: not terminated when all 16 are used */
 };
 SP_ASSERT(sizeof(struct sp_sample) == 104);
 

@@ -136,14 +136,14 @@ static __always_inline int sp_step_signal(struct sp_walk *walk)
 
 	if (sp_read_user(saved, sizeof(walk->words), walk->sp + 40))
 		return sp_stop(walk, SP_COUNT_stack_unreadable);
-	registers[0] = saved[13];  /* rax */
-	registers[1] = saved[12];  /* rdx */
-	registers[2] = saved[14];  /* rcx */
-	registers[3] = saved[11];  /* rbx */
-	registers[4] = saved[9];   /* rsi */
-	registers[5] = saved[8];   /* rdi */
-	registers[6] = saved[10];  /* rbp */
-	registers[7] = saved[15];  /* rsp */
+	registers[0] = saved[13]; /* rax */
+	registers[1] = saved[12]; /* rdx */
+	registers[2] = saved[14]; /* rcx */
+	registers[3] = saved[11]; /* rbx */
+	registers[4] = saved[9];  /* rsi */
+	registers[5] = saved[8];  /* rdi */
+	registers[6] = saved[10]; /* rbp */
+	registers[7] = saved[15]; /* rsp */
 	registers[8] = saved[0];
 	registers[9] = saved[1];
 	registers[10] = saved[2];

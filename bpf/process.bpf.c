@@ -20,7 +20,8 @@ int process_fork(struct bpf_raw_tracepoint_args *context)
 	if (!proc)
 		return 0;
 	copy = *proc;
-	count(bpf_map_update_elem(&procs, &child_tgid, &copy, BPF_ANY) ? SP_COUNT_forks_lost : SP_COUNT_forks_copied, 1);
+	count(bpf_map_update_elem(&procs, &child_tgid, &copy, BPF_ANY) ? SP_COUNT_forks_lost : SP_COUNT_forks_copied,
+	      1);
 	return 0;
 }
 

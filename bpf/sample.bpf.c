@@ -5,7 +5,7 @@
  */
 #include "walk.bpf.h"
 
-#define SP_USER_CS 0x33	   /* __USER_CS, arch/x86/include/asm/segment.h; 32-bit programs have 0x23 */
+#define SP_USER_CS 0x33 /* __USER_CS, arch/x86/include/asm/segment.h; 32-bit programs have 0x23 */
 
 static __always_inline __u64 start_time_of(struct task_struct *task)
 {

@@ -17,22 +17,22 @@
 
 struct sp_walk {
 	__u64 pc, sp, fp;
-	__u64 lr;	      /* arm64: valid in the innermost frame, and after a signal */
+	__u64 lr;			   /* arm64: valid in the innermost frame, and after a signal */
 	__u64 registers[SP_MAX_REGISTERS]; /* DWARF's order; valid while registers_known */
-	__u64 mapping_start;  /* the mapping of the last frame: most often that of the next one, too */
+	__u64 mapping_start;		   /* the mapping of the last frame: most often that of the next one, too */
 	__u64 mapping_bytes;
 	__u64 mapping_bias;
 	__u32 mapping_table;
 	__u32 list, n_mappings, list_generation; /* of the process */
 	__u32 registers_known;
-	__u32 exact;	      /* pc is an instruction, not where a call returns to */
-	__u32 by_pointer;     /* pc was found by frame pointer */
+	__u32 exact;	  /* pc is an instruction, not where a call returns to */
+	__u32 by_pointer; /* pc was found by frame pointer */
 	__u32 steps;
 	/* Loop-carried values of the searches. In map memory and volatile, or the verifier follows each of them. */
 	volatile __u32 low, length;
 	__u32 pad;
-	__u64 words[17];      /* a signal frame's registers, read at once */
-	struct sp_sample sample;     /* from here on: the record */
+	__u64 words[17];	 /* a signal frame's registers, read at once */
+	struct sp_sample sample; /* from here on: the record */
 	__u8 data[SP_DATA_BYTES];
 };
 

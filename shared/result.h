@@ -63,9 +63,9 @@ Error fail(Errc code, fmt::format_string<Args...> format, Args&&... args) {
 }  // namespace splitprof
 
 // Statement expressions are GCC's and Clang's; both build this project.
-#define TRY(expression)                                              \
-  ({                                                                 \
-    auto try_result_ = (expression);                                 \
+#define TRY(expression)                                                  \
+  ({                                                                     \
+    auto try_result_ = (expression);                                     \
     if (!try_result_.has_value()) return std::move(try_result_.error()); \
-    std::move(try_result_).value();                                  \
+    std::move(try_result_).value();                                      \
   })

@@ -14,8 +14,8 @@
 #include "processor/elf/file.h"
 #include "processor/elf/symbol_table.h"
 #include "processor/processes/mappings.h"
-#include "processor/unwind/table.h"
 #include "processor/processes/upload.h"
+#include "processor/unwind/table.h"
 
 namespace splitprof {
 

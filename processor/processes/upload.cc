@@ -6,7 +6,7 @@ namespace splitprof {
 void Upload::install(InstallTable table, std::function<void(Result<InstalledTable>)> done) {
   questions_.ask(std::move(table), [this, done = std::move(done)](Result<AnswerValue> answer) {
     auto installed = answer_as<InstalledTable>(std::move(answer));
-    ++(installed ? metrics_.tables_installed : metrics_.tables_install_failed);
+    ++(installed ? metrics_.tables_accepted : metrics_.tables_install_failed);
     done(std::move(installed));
   });
 }

@@ -3,13 +3,11 @@
 
 #include "bpf/native.bpf.c"
 
-__u32 sp_host_walk(struct sp_walk *walk)
-{
-	int i;
+__u32 sp_host_walk(struct sp_walk* walk) {
+  int i;
 
-	walk->sample.end = SP_COUNT_too_many_frames;
-	for (i = 0; i < SP_MAX_STEPS; i++)
-		if (native_step(walk))
-			break;
-	return walk->sample.n_cells;
+  walk->sample.end = SP_COUNT_too_many_frames;
+  for (i = 0; i < SP_MAX_STEPS; i++)
+    if (native_step(walk)) break;
+  return walk->sample.n_cells;
 }

@@ -9,7 +9,7 @@ extern "C" {
 #endif
 
 /* Steps until the walk ends; returns how many frames were pushed. walk->sample.end says why it ended. */
-__u32 sp_host_walk(struct sp_walk *walk);
+__u32 sp_host_walk(struct sp_walk* walk);
 
 #ifdef __cplusplus
 }
