@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The same load under `perf record --call-graph dwarf` and under splitprof, one after the other: the functions that perf
-finds most often have the same share here, within two points, by themselves and with what they call."""
+"""One load under `perf record --call-graph dwarf` and under splitprof at the same time, so that both see the same turns
+of its threads: the functions that perf finds most often have the same share here, within two points, by themselves and
+with what they call."""
 
 import collections
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 
 import harness
 
@@ -41,19 +44,19 @@ def plain(name):
     return name[begin:end].split("@")[0] or name
 
 
-def perf_stacks(load, folder, foreign):
-    """Root first. Names of functions that are not the load's own are added to `foreign`."""
-    data = f"{folder}/perf.data"
-    subprocess.run(["perf", "record", "-q", "-e", "cpu-clock:u", "-F", str(HZ), "--call-graph", "dwarf,65528", "-m", "1024",
-                    "-o", data, *load], check=True, stderr=subprocess.DEVNULL)
-    script = subprocess.Popen(["perf", "script", "-i", data, "--no-inline", "--max-stack", "2000", "-F", "ip,sym,dso"],
+def perf_stacks(data, program, summary, foreign):
+    """Root first, of the time that `summary` is about. Functions that are not the load's own are added to `foreign`."""
+    first = summary["start_up"]["first_sample_ns"]
+    last = first + summary["run"]["duration_ns"]
+    script = subprocess.Popen(["perf", "script", "-i", data, "--no-inline", "--max-stack", "2000", "-F", "ip,sym,dso",
+                               "--time", f"{first / 1e9:.9f},{last / 1e9:.9f}"],
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, errors="replace")
     frames = []
     for line in script.stdout:
         if line.strip():
             name, _, module = line.split(None, 1)[1].strip().rpartition(" (")
             frames.append(plain(name))
-            if module != f"{load[0]})":
+            if module != f"{program})":
                 foreign.add(frames[-1])
         elif frames:
             yield frames[::-1], 1
@@ -65,16 +68,25 @@ def perf_stacks(load, folder, foreign):
 
 class AgainstPerf(harness.LiveTest):
     def compare(self, depth, seconds):
-        load = [str(harness.PROGRAMS / "native"), str(depth), str(seconds), "2"]
-        recording = harness.record("-F", HZ, command=load)
+        program = str(harness.PROGRAMS / "native")
+        folder = tempfile.TemporaryDirectory(prefix="splitprof-perf-")
+        self.addCleanup(folder.cleanup)
+        data = f"{folder.name}/perf.data"
+        with subprocess.Popen([program, str(depth), str(seconds + 4), "2"]) as load:
+            time.sleep(0.5)  # its threads run
+            with subprocess.Popen(["perf", "record", "-q", "-e", "cpu-clock:u", "-F", str(HZ), "--call-graph",
+                                   "dwarf,65528", "-m", "1024", "-k", "CLOCK_MONOTONIC", "-o", data, "-p", str(load.pid)],
+                                  stderr=subprocess.DEVNULL) as perf:
+                recording = harness.record("-F", HZ, "-p", load.pid, seconds=seconds)
+                perf.send_signal(signal.SIGINT)
+            load.kill()
         self.assert_good(recording)
         self.assert_whole(recording.of("native"), 99.5)
         ours = [([plain(f) for f in s.frames if not f.endswith("_[k]")], s.count) for s in recording.of("native")
                 if s.marker is None and not s.leaf.endswith("_[k]")]
         our_leaf, our_anywhere, our_total = shares(ours)
-        with tempfile.TemporaryDirectory(prefix="splitprof-perf-") as folder:
-            foreign = set()
-            perf_leaf, perf_anywhere, perf_total = shares(perf_stacks(load, folder, foreign))
+        foreign = set()
+        perf_leaf, perf_anywhere, perf_total = shares(perf_stacks(data, program, recording.summary, foreign))
         print(f"  depth {depth}: {our_total} samples here, {perf_total} in perf")
         worst = 0
         for kind, theirs, mine in (("leaf", perf_leaf, our_leaf), ("anywhere", perf_anywhere, our_anywhere)):
