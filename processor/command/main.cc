@@ -52,7 +52,8 @@ int main(int argc, char** argv) {
       ->allow_extra_args(false);
   record->add_option("--deny", options.deny, "Never look at: exe=PATH, uid=N or cgroup=PATH (repeatable)")
       ->allow_extra_args(false);
-  record->add_option("--log-level", options.log_level, "Of both daemons: debug, info, warn, error");
+  record->add_option("--log-level", options.log_level, "Of both daemons: debug, info, warn, error")
+      ->capture_default_str();
   record->add_flag("-q,--quiet", options.quiet, "No progress, no summary on the terminal");
   record->add_option("COMMAND", options.command, "After --: run it as the invoking user and profile it");
   record->footer(

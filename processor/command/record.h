@@ -17,7 +17,7 @@ struct RecordOptions {
   std::vector<std::string> outputs;
   std::vector<std::string> summaries;  // .json, or anything else for text
   std::vector<std::string> deny;       // as splitprof-sampler takes them
-  std::string log_level;
+  std::string log_level = "warn";      // the summary says the rest
   bool quiet = false;
   std::vector<std::string> command;
 };
