@@ -44,9 +44,9 @@ struct Process {
   uint64_t exited_ns = 0;     // 0: runs
   uint64_t next_sync_ns = 0;  // not before may `maps` be asked for again
   uint64_t sync_pause_ns = 0;
-  uint64_t losses_seen = 0;      // ProcessTable::losses_ when `maps` was read last
-  bool resolvable = false;       // every mapping's file is; false: look again
-  uint64_t unsent_since_ns = 0;  // the kernel's list is older than `mappings`; 0: it is not
+  uint64_t losses_seen = 0;         // ProcessTable::losses_ when `maps` was read last
+  bool resolvable = false;          // every mapping's file is; false: look again
+  uint64_t unsettled_since_ns = 0;  // the kernel's list waits for tables; 0: it does not
 
   // The profile's number of this process, valid in the profile of that number.
   uint64_t profile = 0;

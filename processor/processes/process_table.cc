@@ -172,6 +172,8 @@ void ProcessTable::open_leftovers(Process& process) {
     if (mapping.file == nullptr || mapping.file->key.path.empty()) continue;
     const bool executed = std::exchange(first, false);  // the kernel maps the program itself before its libraries
     if (mapping.file->state != MappedFile::State::unopened) continue;
+    mapping.file = executables_.find(mapping.file->key);  // another process may have opened it meanwhile
+    if (mapping.file->state != MappedFile::State::unopened) continue;
     if (executed && process.exec_key != 0)
       executables_.open_executed(mapping.file, process.exec_key, now_ns_);
     else
@@ -284,24 +286,23 @@ void ProcessTable::on_mapping(const ProcessRecord& event, const ProcessRecord::M
 
 void ProcessTable::list_changed(const std::shared_ptr<Process>& process) {
   if (process->key.value == 0 || process->maps != Process::Asked::answered) return;
-  if (process->unsent_since_ns != 0) return;
-  process->unsent_since_ns = std::max<uint64_t>(now_ns_, 1);
-  if (!send_list(*process)) unsent_.push_back(process);
+  const bool waits = process->unsettled_since_ns != 0;
+  if (!waits) process->unsettled_since_ns = std::max<uint64_t>(now_ns_, 1);
+  if (!send_list(*process) && !waits) unsettled_.push_back(process);
 }
 
-// A list with a table missing would make the kernel guess where it could know: wait for tables, but not for ever.
+// True: the list says all that there will be to say.
 bool ProcessTable::send_list(Process& process) {
   retry_refused(process);
-  const bool settled = std::all_of(process.mappings.begin(), process.mappings.end(), [](const auto& mapping) {
-    return mapping.file == nullptr || mapping.file->settled();
-  });
-  if (!settled && now_ns_ < process.unsent_since_ns + limits_.send_anyway_ns) return false;
+  const bool late = now_ns_ >= process.unsettled_since_ns + limits_.table_patience_ns;
+  bool settled = true;
   std::vector<TableMapping> list;
   list.reserve(process.mappings.size());
   for (const auto& mapping : process.mappings) {
     if (list.size() == SP_MAX_MAPPINGS) break;
     const auto* executable = mapping.file == nullptr ? nullptr : mapping.file->executable;
-    const bool pending = mapping.file != nullptr && !mapping.file->settled();
+    const bool pending = mapping.file != nullptr && !mapping.file->settled() && !late;
+    settled = settled && !pending;
     list.push_back({.start = mapping.start,
                     .length = mapping.length,
                     .bias = executable == nullptr ? 0 : executable->bias(mapping.start, mapping.file_offset),
@@ -310,7 +311,7 @@ bool ProcessTable::send_list(Process& process) {
                                                      : executable->table_id});
   }
   upload_.set_mappings(process.key, std::move(list));
-  process.unsent_since_ns = settled ? 0 : now_ns_;  // once more when the tables are there
+  if (settled) process.unsettled_since_ns = 0;
   return settled;
 }
 
@@ -325,14 +326,21 @@ void ProcessTable::retry_refused(Process& process) {
 }
 
 void ProcessTable::on_files_changed() {
-  std::erase_if(unsent_, [this](const auto& process) { return send_list(*process); });
+  std::erase_if(unsettled_, [this](const auto& process) {
+    const auto& mappings = process->mappings;
+    const bool settled = std::all_of(mappings.begin(), mappings.end(), [](const auto& mapping) {
+      return mapping.file == nullptr || (mapping.file->settled() && (!mapping.file->gone || mapping.retried));
+    });
+    return settled && send_list(*process);
+  });
 }
 
 // ---- Housekeeping ------------------------------------------------------------------------------------------------
 
 void ProcessTable::tick(uint64_t now_ns) {
   advance(now_ns);
-  on_files_changed();
+  // Tables that have come meanwhile are of use before the last one has.
+  std::erase_if(unsettled_, [this](const auto& process) { return send_list(*process); });
   if (now_ns_ < next_sweep_ns_) return;
   next_sweep_ns_ = now_ns_ + kSweepNs;
   std::erase_if(by_pid_, [this](const auto& entry) {

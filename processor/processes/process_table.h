@@ -19,9 +19,9 @@ namespace splitprof {
 class ProcessTable {
  public:
   struct Limits {
-    size_t max_processes = 1u << 15;          // the usual kernel.pid_max of a small host
-    uint64_t keep_exited_ns = 2'000'000'000;  // for samples that come late or wait
-    uint64_t send_anyway_ns = 200'000'000;    // a list goes out with what is there when a table takes longer than this
+    size_t max_processes = 1u << 15;             // the usual kernel.pid_max of a small host
+    uint64_t keep_exited_ns = 2'000'000'000;     // for samples that come late or wait
+    uint64_t table_patience_ns = 5'000'000'000;  // then a table that has not come counts as none
     uint64_t min_sync_pause_ns = 1'000'000'000;
     uint64_t max_sync_pause_ns = 64'000'000'000;
   };
@@ -88,7 +88,7 @@ class ProcessTable {
   uint64_t next_sweep_ns_ = 0;
   std::unordered_map<Pid, std::shared_ptr<Process>> by_pid_;
   std::unordered_map<ProcessKey, std::shared_ptr<Process>> by_key_;
-  std::vector<std::shared_ptr<Process>> unsent_;  // their lists wait for tables
+  std::vector<std::shared_ptr<Process>> unsettled_;  // tables of their lists are still to come
 };
 
 // A name for the process, unless a better one is known.
