@@ -6,6 +6,10 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include <cerrno>
+#include <cstring>
+
+#include "processor/config/config.h"
 #include "processor/ingest/sampler_client.h"
 #include "processor/options.h"
 #include "processor/report.h"
@@ -31,8 +35,22 @@ Result<kj::AutoCloseFd> connection_to_sampler(const ProcessorOptions& options) {
   return kj::AutoCloseFd(options.sampler_fd);
 }
 
-Result<int> run(const ProcessorOptions& options) {
+// The configuration's part of the options, with its output opened.
+Result<uint64_t> apply_config(ProcessorOptions& options, kj::AutoCloseFd& output) {
+  if (options.config_path.empty()) return uint64_t{0};
+  const auto config = TRY(read_config(options.config_path));
+  options.hz = config.samples_per_second;
+  // Appended to: folded stacks of several intervals add up.
+  output = kj::AutoCloseFd(open(config.folded_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
+  if (output.get() < 0) return fail(Errc::io, "{}: {}", config.folded_path, strerror(errno));
+  options.outputs.push_back({.format = OutputTarget::Format::folded, .fd = output.get()});
+  return config.reporter_interval_ns;
+}
+
+Result<int> run(ProcessorOptions options) {
   raise_file_limit();
+  kj::AutoCloseFd output;
+  const uint64_t report_interval_ns = TRY(apply_config(options, output));
   TRY(drop_privileges(options.user));
   auto connection = TRY(connection_to_sampler(options));  // as whom it is now: the sampler looks at the peer's uid
   const auto lacking = TRY(confine({}));
@@ -44,7 +62,7 @@ Result<int> run(const ProcessorOptions& options) {
               {.hz = options.hz,
                .only = options.pids,
                .duration_ns = static_cast<uint64_t>(options.duration_s * 1e9),
-               .report_interval_ns = 0});
+               .report_interval_ns = report_interval_ns});
   unsigned failed = 0;
   session.on_progress = [&] {
     return options.progress_fd < 0 || write_progress(options.progress_fd, session, metrics);
