@@ -32,7 +32,7 @@ Result<> Run::run() {
       failure_ = answer.error();
       return;
     }
-    enter(Phase::sampling);
+    if (phase_ == Phase::starting) enter(Phase::sampling);  // unless the end was asked for meanwhile
   });
   loader_.load_kernel(pipeline_.kernel_symbol_changes());
   while (phase_ != Phase::finished && !failure_) {

@@ -14,7 +14,9 @@ void push(Orderer& orderer, uint64_t time_ns, uint32_t tid = 0) {
   record = ProcessRecord{.time_ns = time_ns, .pid = Pid(1), .tid = Tid(tid), .process = {}, .event = {}};
   orderer.push(time_ns, 64);
 }
-uint64_t time_of(const Record* record) { return std::get<ProcessRecord>(*record).time_ns; }
+uint64_t time_of(const Record* record) {
+  return std::get<ProcessRecord>(*record).time_ns;
+}
 
 TEST(Orderer, GivesOutByTimeWhateverTheOrderOfArrival) {
   for (uint32_t seed = 0; seed < 100; ++seed) {

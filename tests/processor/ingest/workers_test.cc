@@ -21,7 +21,9 @@ class FunctionJob final : public Job {
  private:
   std::function<void()> run_;
 };
-std::unique_ptr<Job> job(std::function<void()> run) { return std::make_unique<FunctionJob>(std::move(run)); }
+std::unique_ptr<Job> job(std::function<void()> run) {
+  return std::make_unique<FunctionJob>(std::move(run));
+}
 
 TEST(Workers, RunEveryJobAndWakeForIt) {
   std::atomic<int> ran = 0, woken = 0;
