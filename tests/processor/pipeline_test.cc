@@ -105,7 +105,7 @@ TEST_F(PipelineTest, TheKernelIsToldEveryMappingInOrderAndEveryTable) {
   ASSERT_NE(ours, list.end());
   EXPECT_GE(ours->table, 100u);
   EXPECT_NE(ours->table, SP_TABLE_PENDING);
-  EXPECT_EQ(metrics.tables_installed, input.times_asked<InstallTable>());
+  EXPECT_EQ(metrics.tables_accepted, input.times_asked<InstallTable>());
   // The same files of another process have their tables already.
   const auto installed = input.times_asked<InstallTable>();
   feed_sample({.time_ns = kT0 + 1, .pid = 11, .process = 2, .user = {landmark()}});
@@ -217,7 +217,10 @@ TEST(RunTest, EndsWithNamesAndAnExactAccounting) {
   std::vector<std::string> names;
   uint64_t samples = 0;
   unsigned reports = 0, progress = 0;
-  run.on_progress = [&] { ++progress; };
+  run.on_progress = [&] {
+    ++progress;
+    return true;
+  };
   run.on_report = [&](const Profile& profile, const Symbolizer& symbolizer) {
     ++reports;
     samples = profile.samples();
@@ -253,6 +256,7 @@ TEST(RunTest, ASamplerThatGoesAwayEndsItWithWhatThereIs) {
   };
   run.on_progress = [&, once = false]() mutable {
     if (!std::exchange(once, true)) later();
+    return true;
   };
   const auto result = run.run();
   ASSERT_TRUE(result) << result.error().message;
