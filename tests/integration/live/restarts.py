@@ -27,11 +27,14 @@ class Restarts(harness.LiveTest):
         self.addCleanup(self.end_load)
 
     def start_sampler(self):
+        """Until it listens: the socket of one that was killed is still there, and refuses."""
+        before = self.log().count("ready:")
         self.sampler = subprocess.Popen([harness.BIN / "splitprof-sampler", "--socket", self.socket],
                                         stderr=self.sampler_log, stdout=self.sampler_log)
         deadline = time.monotonic() + 10
-        while not Path(self.socket).exists() and time.monotonic() < deadline:
+        while self.log().count("ready:") == before and time.monotonic() < deadline:
             time.sleep(0.05)
+        self.assertEqual(self.log().count("ready:"), before + 1, self.log())
 
     def end_load(self):
         self.load.kill()
