@@ -25,19 +25,6 @@ int process_fork(struct bpf_raw_tracepoint_args *context)
 	return 0;
 }
 
-static __always_inline int is_denied(struct task_struct *task, struct linux_binprm *program)
-{
-	struct sp_deny_exe exe = {
-		.inode = BPF_CORE_READ(program, file, f_inode, i_ino),
-		.device = BPF_CORE_READ(program, file, f_inode, i_sb, s_dev),
-	};
-	__u64 cgroup = bpf_get_current_cgroup_id();
-	__u32 uid = BPF_CORE_READ((struct task_struct *)task, cred, uid.val);
-
-	return bpf_map_lookup_elem(&deny_exes, &exe) || bpf_map_lookup_elem(&deny_uids, &uid) ||
-	       bpf_map_lookup_elem(&deny_cgroups, &cgroup);
-}
-
 SEC("raw_tp/sched_process_exec")
 int process_exec(struct bpf_raw_tracepoint_args *context)
 {
@@ -53,7 +40,7 @@ int process_exec(struct bpf_raw_tracepoint_args *context)
 		.pid = tgid,
 	};
 
-	if (is_denied(task, program)) {
+	if (is_denied(task, BPF_CORE_READ(program, file))) {
 		bpf_map_update_elem(&procs, &tgid, &denied, BPF_ANY);
 		record.flags = SP_SAMPLE_DENIED;
 	} else {

@@ -77,11 +77,16 @@ static __always_inline int read_user_registers(struct bpf_perf_event_data *conte
 }
 
 /* The mapping list of the process, or why there is nothing to walk with. */
-static __always_inline int find_process(struct sp_walk *walk)
+static __always_inline int find_process(struct sp_walk *walk, struct task_struct *task)
 {
 	__u32 tgid = walk->sample.pid;
 	struct sp_proc *proc = bpf_map_lookup_elem(&procs, &tgid);
+	struct sp_proc denied = {.flags = SP_PROC_DENIED};
 
+	if (!proc && is_denied(task, BPF_CORE_READ(task, mm, exe_file))) {
+		bpf_map_update_elem(&procs, &tgid, &denied, BPF_ANY); /* a failure is made good by the next sample */
+		proc = &denied;
+	}
 	if (proc && proc->flags & SP_PROC_DENIED) {
 		walk->sample.flags |= SP_SAMPLE_DENIED;
 		return sp_stop(walk, SP_COUNT_denied);
@@ -135,7 +140,7 @@ static __always_inline int take_sample(struct bpf_perf_event_data *context)
 	if (BPF_CORE_READ(task, flags) & SP_PF_KTHREAD || !BPF_CORE_READ(task, mm)) {
 		sample->flags |= SP_SAMPLE_KERNEL_THREAD;
 		sample->end = SP_COUNT_no_user_stack;
-	} else if (!read_user_registers(context, walk, task) && !find_process(walk)) {
+	} else if (!read_user_registers(context, walk, task) && !find_process(walk, task)) {
 		drive(walk);
 	}
 	finish(context, walk);

@@ -9,6 +9,7 @@
 #include "vmlinux/kernel.h"
 
 #include "maps.bpf.h"
+#include "deny.bpf.h"
 #include "native.bpf.c"
 #include "drive.bpf.h"
 #include "stop.bpf.c"

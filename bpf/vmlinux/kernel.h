@@ -37,6 +37,10 @@ struct signal_struct___sp {
 	} live; /* threads that have not exited */
 };
 
+struct mm_struct {
+	struct file *exe_file;
+};
+
 struct task_struct___old {
 	__u64 real_start_time; /* the name of start_boottime before Linux 5.5 */
 };
@@ -45,7 +49,7 @@ struct task_struct {
 	int pid;
 	int tgid;
 	unsigned int flags;
-	void *mm;
+	struct mm_struct *mm;
 	void *stack;
 	__u64 start_boottime;
 	struct task_struct *group_leader;
