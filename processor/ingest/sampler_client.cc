@@ -6,6 +6,7 @@
 #include <kj/async-io.h>
 #include <kj/async-unix.h>
 #include <kj/debug.h>
+#include <malloc.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -152,6 +153,7 @@ struct SamplerClient::State final : private kj::TaskSet::ErrorHandler {
       eventfd_read(finished_jobs, &count);
       for (auto& job : workers.take_finished())
         if (auto other = requests.collect(std::move(job))) push(JobEvent{std::move(other)});
+      memory_to_return = true;
       return watch_jobs();
     });
   }
@@ -162,6 +164,11 @@ struct SamplerClient::State final : private kj::TaskSet::ErrorHandler {
       jobs_abandoned += workers.abandon_hung(now_ns);
       if (!tick_waits) push(TickEvent{now_ns});
       tick_waits = true;
+      // Files are read whole sections at a time and let go; without this the allocator keeps the largest ever seen.
+      if (memory_to_return && events.size() == 1 && workers.unfinished() == 0) {
+        malloc_trim(0);
+        memory_to_return = false;
+      }
       return tick();
     });
   }
@@ -236,7 +243,8 @@ struct SamplerClient::State final : private kj::TaskSet::ErrorHandler {
   std::optional<kj::UnixEventPort::FdObserver> wakeup_observer;
   std::optional<RingReader> reader;
   std::deque<Event> events;
-  bool tick_waits = false;  // one tick in `events` is enough
+  bool tick_waits = false;        // one tick in `events` is enough
+  bool memory_to_return = false;  // jobs have finished since the allocator was last asked to
   unsigned records_since_poll = 0;
   kj::Own<kj::PromiseFulfiller<void>> waker;  // set while next() sleeps
   uint64_t connected_ns = 0;
