@@ -69,7 +69,7 @@ void put(capnp::List<uint64_t>::Builder list, unsigned& at, std::span<const sp_c
 }  // namespace
 
 Drain::Drain(const Programs& programs, SideBand& side_band, Targets& targets, SamplerCounters& counters, OnFork on_fork)
-    : programs_(programs), side_band_(side_band), targets_(targets), counters_(counters), on_fork_(std::move(on_fork)) {
+    : side_band_(side_band), targets_(targets), counters_(counters), on_fork_(std::move(on_fork)) {
   ring_ = ring_buffer__new(programs.ring_fd(), &Drain::on_record, this, nullptr);
   KJ_REQUIRE(ring_ != nullptr, "cannot map the BPF ring", strerror(errno));
 }

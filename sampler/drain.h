@@ -33,6 +33,7 @@ struct RecordSink {
 class Drain {
  public:
   using OnFork = std::function<void(uint32_t parent_pid, uint32_t pid)>;
+  // `programs` is needed for its ring only.
   Drain(const Programs& programs, SideBand& side_band, Targets& targets, SamplerCounters& counters, OnFork on_fork);
   ~Drain();
   Drain(const Drain&) = delete;
@@ -57,7 +58,6 @@ class Drain {
   bool publish(size_t words, uint32_t format, Fill&& fill);
   Result<> collect();
 
-  const Programs& programs_;
   SideBand& side_band_;
   Targets& targets_;
   SamplerCounters& counters_;

@@ -62,7 +62,8 @@ Error fail(Errc code, fmt::format_string<Args...> format, Args&&... args) {
 
 }  // namespace splitprof
 
-// Statement expressions are GCC's and Clang's; both build this project.
+// Statement expressions are GCC's and Clang's; both build this project. Not among the values of a braced list that
+// owns something: compilers do not destroy what was made of it before the return.
 #define TRY(expression)                                                  \
   ({                                                                     \
     auto try_result_ = (expression);                                     \

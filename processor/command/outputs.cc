@@ -32,7 +32,10 @@ Result<kj::AutoCloseFd> open_for_writing(const std::string& path, const Invoking
 
 Result<std::vector<OutputFile>> open_outputs(const std::vector<std::string>& paths, const InvokingUser& user) {
   std::vector<OutputFile> files;
-  for (const auto& path : paths) files.push_back({path, TRY(format_of(path)), {}});
+  for (const auto& path : paths) {
+    const auto format = TRY(format_of(path));
+    files.push_back({path, format, {}});
+  }
   for (auto& file : files) file.fd = TRY(open_for_writing(file.path, user));
   return files;
 }

@@ -114,7 +114,10 @@ class Recording {
 
 Result<> Recording::open_files() {
   files_ = TRY(open_outputs(options_.outputs, user_));
-  for (const auto& path : options_.summaries) summaries_.push_back({path, "", TRY(open_for_writing(path, user_))});
+  for (const auto& path : options_.summaries) {
+    auto file = TRY(open_for_writing(path, user_));
+    summaries_.push_back({path, "", kj::mv(file)});
+  }
   return Ok{};
 }
 

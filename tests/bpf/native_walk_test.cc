@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The kernel's unwinder over this process's own stack, with tables made from its own files. The oracle is libgcc's
-// unwinder (backtrace(3)), which reads .eh_frame by itself.
-#include <execinfo.h>
+// unwinder, which reads .eh_frame by itself.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <unwind.h>
 
 #include <algorithm>
 #include <random>
@@ -32,9 +32,14 @@ __attribute__((noinline)) void capture(Captured& captured) {
   walk.exact = 1;
   walk.registers_known = 0;
   sp_host_walk(&walk);
-  void* addresses[4096];
-  const int n = backtrace(addresses, std::size(addresses));
-  for (int i = 0; i < n; ++i) captured.oracle.push_back(reinterpret_cast<uint64_t>(addresses[i]));
+  _Unwind_Backtrace(
+      [](_Unwind_Context* context, void* oracle) {
+        // Above the outermost frame it reports one of address 0.
+        if (_Unwind_GetIP(context) != 0) static_cast<std::vector<uint64_t>*>(oracle)->push_back(_Unwind_GetIP(context));
+        return _URC_NO_REASON;
+      },
+      &captured.oracle);
+  asm volatile("" ::: "memory");  // no tail call
 }
 
 __attribute__((noinline)) void recurse(int depth, Captured& captured) {
