@@ -108,6 +108,7 @@ void SymbolTableBuilder::add(const Elf64_Sym& symbol, const std::vector<std::byt
   }
   // A name that does not end within the bound is cut there, so that looking for its end stays cheap too.
   const size_t longest = std::min<size_t>(text->remaining(), kMaxNameBytes);
+  if (longest == 0) return;  // behind the last name, or there are none
   const char* first = reinterpret_cast<const char*>(names.data()) + symbol.st_name;
   const std::string_view name(first, strnlen(first, longest));
   if (name.empty() || (type == STT_NOTYPE && mapping_symbol(name))) return;
