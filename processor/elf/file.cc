@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "processor/elf/bytes.h"
+#include "processor/elf/compressed.h"
 
 namespace splitprof {
 namespace {
@@ -16,7 +17,9 @@ constexpr uint64_t kMaxNoteBytes = 64 << 10;   // of one segment or section; a b
 constexpr int kMaxNotes = 16;                  // segments or sections; gcc and ld write two or three
 constexpr uint16_t kMaxProgramHeaders = 1170;  // the kernel executes no file with more than 64 KiB of them (Linux 6.1,
                                                // fs/binfmt_elf.c, load_elf_phdrs)
-constexpr size_t kMaxBuildIdBytes = 64;        // ld --build-id=sha1 makes 20; --build-id=0x… any number
+constexpr uint32_t kElfCompressZstd = 2;       // ELFCOMPRESS_ZSTD of the gABI; glibc 2.36's elf.h lacks it
+constexpr std::string_view kGnuCompressedPrefix = ".zdebug_";
+constexpr size_t kMaxBuildIdBytes = 64;  // ld --build-id=sha1 makes 20; --build-id=0x… any number
 // A mapping begins on a page, a segment anywhere in it; pages have at most 64 KiB (arm64).
 constexpr uint64_t kSmallestPageBytes = 4 << 10;
 constexpr uint64_t kLargestPageBytes = 64 << 10;
@@ -39,6 +42,10 @@ std::string hex(std::span<const std::byte> bytes) {
 
 bool Section::executable() const {
   return (flags & SHF_EXECINSTR) != 0;
+}
+
+bool Section::compressed() const {
+  return gnu_compressed || (flags & SHF_COMPRESSED) != 0;
 }
 
 Result<ElfFile> ElfFile::open(ReadableFile& file) {
@@ -115,6 +122,8 @@ Result<> ElfFile::read_section_headers(uint64_t offset, uint32_t count, uint32_t
     const uint64_t longest = std::min<uint64_t>(kMaxSectionNameBytes, names.size() - header.sh_name);
     Bytes text = TRY(Bytes(names).sub(header.sh_name, longest));
     if (auto name = text.c_string()) section.name = *name;
+    section.gnu_compressed = section.name.starts_with(kGnuCompressedPrefix);
+    if (section.gnu_compressed) section.name.erase(1, 1);
   }
   return Ok{};
 }
@@ -158,17 +167,53 @@ Result<> ElfFile::read_exactly(FileOffset offset, std::span<std::byte> into) con
   return Ok{};
 }
 
-Result<std::vector<std::byte>> ElfFile::read_section(const Section& section, uint64_t limit) const {
+// Asked before memory is taken for it: a header can promise what is not there.
+Result<> ElfFile::require_in_file(const Section& section) const {
   if (section.type == SHT_NOBITS) return fail(Errc::unsupported, "section {} is not in the file", section.name);
-  if ((section.flags & SHF_COMPRESSED) != 0) return fail(Errc::unsupported, "section {} is compressed", section.name);
-  if (section.size > limit) return fail(Errc::too_large, "section {} has {} bytes", section.name, section.size);
-  // Before memory is taken for it: a header can promise what is not there.
   const uint64_t file_size = file_->identity().size;
   if (section.offset.value > file_size || section.size > file_size - section.offset.value)
     return fail(Errc::truncated, "the file ends inside section {}", section.name);
+  return Ok{};
+}
+
+Result<std::vector<std::byte>> ElfFile::read_section(const Section& section, uint64_t limit) const {
+  TRY(require_in_file(section));
+  if (section.size > limit) return fail(Errc::too_large, "section {} has {} bytes", section.name, section.size);
+  if (section.compressed()) return read_compressed(section, limit);
   std::vector<std::byte> bytes(section.size);
   TRY(read_exactly(section.offset, bytes));
   return bytes;
+}
+
+Result<> ElfFile::read_section_at(const Section& section, uint64_t offset, std::span<std::byte> into) const {
+  if (section.type == SHT_NOBITS || section.compressed())
+    return fail(Errc::unsupported, "section {} cannot be read in pieces", section.name);
+  if (offset > section.size || into.size() > section.size - offset)
+    return fail(Errc::truncated, "section {} ends before {:#x}", section.name, offset);
+  return read_exactly(FileOffset(section.offset.value + offset), into);
+}
+
+// Two forms: an Elf64_Chdr in front (ELF gABI, "Section compression"), or GNU's older "ZLIB" and the size as eight
+// big-endian bytes.
+Result<std::vector<std::byte>> ElfFile::read_compressed(const Section& section, uint64_t limit) const {
+  std::vector<std::byte> packed(section.size);
+  TRY(read_exactly(section.offset, packed));
+  Bytes in(packed);
+  Compression compression = Compression::zlib;
+  uint64_t size = 0;
+  if ((section.flags & SHF_COMPRESSED) != 0) {
+    const auto header = TRY(in.read<Elf64_Chdr>());
+    if (header.ch_type != ELFCOMPRESS_ZLIB && header.ch_type != kElfCompressZstd)
+      return fail(Errc::unsupported, "section {} is compressed in way {}", section.name, header.ch_type);
+    if (header.ch_type == kElfCompressZstd) compression = Compression::zstd;
+    size = header.ch_size;
+  } else {
+    if (TRY(in.read<uint32_t>()) != 0x42494c5a)  // "ZLIB"
+      return fail(Errc::malformed, "section {} is not compressed as its name says", section.name);
+    size = __builtin_bswap64(TRY(in.read<uint64_t>()));
+  }
+  if (size > limit) return fail(Errc::too_large, "section {} has {} bytes unpacked", section.name, size);
+  return decompress(compression, std::span(packed).subspan(in.position()), size);
 }
 
 Result<std::vector<std::byte>> ElfFile::read_segment_from(ElfAddress address, uint64_t limit) const {

@@ -36,9 +36,11 @@ struct Section {
   uint64_t flags = 0;  // SHF_*
   ElfAddress address;
   FileOffset offset;
-  uint64_t size = 0;  // bytes; in the file none of them when `type` is SHT_NOBITS
+  uint64_t size = 0;  // bytes, packed ones where it is compressed; in the file none of them when `type` is SHT_NOBITS
   uint32_t link = 0;  // index of another section
+  bool gnu_compressed = false;  // it was called .zdebug_… in the file; `name` is .debug_…
   bool executable() const;
+  bool compressed() const;
 };
 
 class ElfFile {
@@ -58,9 +60,11 @@ class ElfFile {
   // Where .eh_frame_hdr is (PT_GNU_EH_FRAME); 0: nowhere.
   ElfAddress eh_frame_header() const { return eh_frame_header_; }
 
-  // The section's bytes: an error when the file ends inside it, or there are more than `limit`. SHT_NOBITS and
-  // compressed sections are unsupported.
+  // The section's bytes, unpacked when it is compressed (zlib, zstd): an error when the file ends inside it, or there
+  // are more than `limit`. SHT_NOBITS is unsupported.
   Result<std::vector<std::byte>> read_section(const Section& section, uint64_t limit = kMaxSectionBytes) const;
+  // Exactly into.size() bytes from `offset` into a section that is not compressed.
+  Result<> read_section_at(const Section& section, uint64_t offset, std::span<std::byte> into) const;
   // Exactly into.size() bytes.
   Result<> read_exactly(FileOffset offset, std::span<std::byte> into) const;
   // At most `limit` bytes of the segment that holds `address`, from there to the segment's end in the file.
@@ -75,6 +79,8 @@ class ElfFile {
   explicit ElfFile(ReadableFile& file) : file_(&file) {}
   Result<> read_program_headers(uint64_t offset, uint16_t count);
   Result<> read_section_headers(uint64_t offset, uint32_t count, uint32_t names_index);
+  Result<std::vector<std::byte>> read_compressed(const Section& section, uint64_t limit) const;
+  Result<> require_in_file(const Section& section) const;
   // Looks through notes [offset, offset + size); whatever is odd there means "no build id".
   void read_notes(FileOffset offset, uint64_t size);
 
