@@ -75,6 +75,9 @@ struct ProcessEvent {
       inodeGeneration @14 :UInt64;
       path @17 :Data;          # at most 4,096 bytes, as the kernel shows it
     }
+    taken :group { key @18 :UInt64; }
+    # The executable of the program that `pid` began at or before `timeNs` was opened: for Session.executable, which
+    # keeps it for 2 s. Comes after the exec event and its mappings in time, and at most once for a program.
   }
 }
 

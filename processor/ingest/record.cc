@@ -141,6 +141,9 @@ Result<> decode_process(schema::ProcessEvent::Reader from, ProcessRecord& proces
       return copy_bytes(from.getComm(), kMaxCommBytes, "comm", process.event.emplace<ProcessRecord::Comm>().comm);
     case schema::ProcessEvent::MAPPING:
       return decode_mapping(from.getMapping(), process.event.emplace<ProcessRecord::MappingAdded>());
+    case schema::ProcessEvent::TAKEN:
+      process.event = ProcessRecord::Taken{.key = from.getTaken().getKey()};
+      return Ok{};
   }
   return fail(Errc::unsupported, "process event {}", static_cast<uint16_t>(from.which()));
 }

@@ -80,11 +80,16 @@ struct ProcessRecord {
     uint64_t inode_generation = 0;
     std::string path;  // at most 4,096 bytes
   };
+  // The executable of the program that `pid` began at or before `time_ns` is there to be had: for AskExecutable, within
+  // 2 s. Later in time than the Exec event of that program and the mappings that came with it, earlier than the next.
+  struct Taken {
+    uint64_t key = 0;
+  };
   uint64_t time_ns = 0;  // CLOCK_MONOTONIC
   Pid pid;
   Tid tid;
   ProcessKey process;  // 0: never sampled
-  std::variant<Exit, Exec, Fork, Comm, MappingAdded> event;
+  std::variant<Exit, Exec, Fork, Comm, MappingAdded, Taken> event;
 };
 
 struct LossRecord {

@@ -212,6 +212,7 @@ void ProcessTable::on_event(const ProcessRecord& event) {
   if (const auto* fork = std::get_if<ProcessRecord::Fork>(&event.event)) return on_fork(event, *fork);
   if (const auto* added = std::get_if<ProcessRecord::MappingAdded>(&event.event)) return on_mapping(event, *added);
   if (const auto* comm = std::get_if<ProcessRecord::Comm>(&event.event)) return on_comm(event, comm->comm);
+  if (!std::holds_alternative<ProcessRecord::Exit>(event.event)) return;
   if (event.pid.value != event.tid.value) return;  // a thread's end
   if (const auto found = by_pid_.find(event.pid); found != by_pid_.end()) found->second->exited_ns = event.time_ns;
 }

@@ -192,6 +192,9 @@ TEST(Record, TellsTheKindsOfProcessEventsApart) {
   EXPECT_EQ(std::get<ProcessRecord::Fork>(fork.event).parent_pid, Pid(6));
   EXPECT_EQ(std::get<ProcessRecord::Fork>(fork.event).parent_tid, Tid(7));
   EXPECT_TRUE(std::holds_alternative<ProcessRecord::Exit>(decode([](auto event) { event.setExit(); }).event));
+  const auto& taken = decode([](auto event) { event.initTaken().setKey(8); });
+  EXPECT_EQ(std::get<ProcessRecord::Taken>(taken.event).key, 8u);
+  EXPECT_EQ(taken.process, ProcessKey(4));
   const auto& comm = decode([](auto event) { event.setComm(bytes("new name")); });
   EXPECT_EQ(std::get<ProcessRecord::Comm>(comm.event).comm, "new name");
   const auto& mapped = decode([](auto event) {
