@@ -9,15 +9,16 @@
 #include <pwd.h>
 #include <signal.h>
 
+#include <cstddef>
 #include <optional>
 
 #include "sampler/limits.h"
-#include "sampler/listener.h"
-#include "sampler/opener.h"
-#include "sampler/options.h"
-#include "sampler/privileges.h"
+#include "sampler/opener/zygote.h"
+#include "sampler/opener_client.h"
+#include "sampler/privileges/privileges.h"
 #include "sampler/service.h"
-#include "sampler/zygote.h"
+#include "sampler/start/listener.h"
+#include "sampler/start/options.h"
 #include "shared/log.h"
 
 namespace splitprof {
@@ -35,10 +36,12 @@ T value_or_exit(Result<T> result) {
   std::exit(1);
 }
 
+static_assert(kMaxDenyRules == SP_MAX_DENY && sizeof(KernelIdentity) == sizeof(sp_deny_exe) &&
+              offsetof(KernelIdentity, device) == offsetof(sp_deny_exe, device));
+
 template <typename Key>
 void fill_set(int map, const std::vector<Key>& keys) {
   const uint8_t present = 1;
-  KJ_REQUIRE(keys.size() <= SP_MAX_DENY, "too many --deny rules of one kind", keys.size());
   for (const Key& key : keys) KJ_SYSCALL(bpf_map_update_elem(map, &key, &present, BPF_ANY));
 }
 
@@ -147,7 +150,7 @@ void run(int argc, char** argv) {
   Rules rules(programs.rules_fd());
   Targets targets(target_capacity(), counters);
   PerfEvents perf_events(programs.sample_fd());
-  Opener opener(io.unixEventPort, io.provider->getTimer(), kj::mv(zygote), counters);
+  OpenerClient opener(io.unixEventPort, io.provider->getTimer(), kj::mv(zygote), counters);
   Service* service_for_forks = nullptr;
   Drain drain(programs, side_band, targets, counters, [&](uint32_t parent, uint32_t child) {
     if (auto* lists = service_for_forks ? service_for_forks->lists() : nullptr) lists->forked(parent, child);

@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "sampler/drain.h"
-#include "sampler/host.h"
-#include "sampler/opener.h"
+#include "sampler/opener_client.h"
 #include "sampler/perf_events.h"
 #include "sampler/programs.h"
+#include "sampler/start/host.h"
 #include "sampler/tables.h"
 #include "sampler/targets.h"
 
@@ -27,7 +27,7 @@ struct SamplerParts {
   Arena& arena;
   Rules& rules;
   Targets& targets;
-  Opener& opener;
+  OpenerClient& opener;
   Drain& drain;
   SamplerCounters& counters;
   const HostFacts& host;

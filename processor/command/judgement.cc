@@ -110,7 +110,7 @@ void judge_capabilities(const HostFacts& facts, std::vector<Finding>& findings) 
 #define SP_CAPABILITY(name, number, since, holder, use, lost) \
   if (holder != starting)                                     \
     findings.push_back(judge_capability(facts, upper(#name).c_str(), number, use, lost, since, holder == sampler));
-#include "sampler/capabilities.def"
+#include "sampler/privileges/capabilities.def"
 #undef SP_CAPABILITY
 }
 

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "sampler/mountinfo.h"
-#include "sampler/open_target.h"
+#include "sampler/opener/mountinfo.h"
+#include "sampler/opener/open_target.h"
 #include "shared/check.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -71,6 +71,9 @@ ALLOWED = {
     "schema": (),
     "shared": ("schema/",),
     "sampler": ("bpf/", "schema/"),
+    "sampler/privileges": (),
+    "sampler/opener": ("sampler/privileges/privileges.h",),
+    "sampler/start": ("sampler/opener/deny.h", "bpf/abi.h"),
     "processor": ("processor/", "schema/", "bpf/abi.h", "bpf/counters.def"),
     "processor/elf": ("processor/ingest/input.h",),
     "processor/unwind": ("processor/elf/", "processor/ingest/input.h", "bpf/abi.h"),
@@ -85,8 +88,14 @@ ALLOWED = {
     "processor/config": (),
     "processor/telemetry": (),
     # The launcher links neither daemon. The list of capabilities is text, and the summary is a plain value.
-    "processor/command": ("processor/export/summary.h", "sampler/capabilities.def"),
+    "processor/command": ("processor/export/summary.h", "sampler/privileges/capabilities.def"),
 }
+
+
+# Of these folders only a part is meant for others in the same program.
+NARROW = {"sampler/opener/": ("sampler/opener/zygote.h", "sampler/opener/deny.h")}
+# What opens targets knows nothing of BPF, of RPC and of the event loop, of which the sampler's allowance would be silent.
+FORBIDDEN_LIBRARIES = {"sampler/opener": ("bpf/", "linux/bpf.h", "capnp/", "kj/async")}
 
 
 def allowed_for(folder):
@@ -100,16 +109,23 @@ def allowed_for(folder):
 def check_includes(root):
     """Includes go downward: the sampler never includes the processor, exporters never parsers, and so on."""
     include = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
+    library = re.compile(r"^\s*#\s*include\s+<([^>]+)>")
     for path in files(root):
         allowed = allowed_for(path.parent)
         if path.suffix not in CODE or allowed is None:
             continue
         for number, line in enumerate((root / path).read_text(errors="replace").splitlines(), 1):
+            used = library.match(line)
+            if used and used[1].startswith(FORBIDDEN_LIBRARIES.get(str(path.parent), ())):
+                yield f"{path}:{number}: {path.parent} may not include <{used[1]}>"
             found = include.match(line)
             if not found or "/" not in found[1]:
                 continue  # a neighbour, as BPF C includes its own
             if not found[1].startswith(allowed):
                 yield f"{path}:{number}: {path.parent} may not include {found[1]}"
+            for folder, meant in NARROW.items():
+                if found[1].startswith(folder) and str(path.parent) + "/" != folder and found[1] not in meant:
+                    yield f"{path}:{number}: {found[1]} is nothing for others than {folder}"
 
 
 def check_words(root):
@@ -163,16 +179,29 @@ def check_counters(root):
     print(f"{len(names)} counters")
 
 
+# Each part of the sampler can be read in one sitting: lines that are neither blank nor comment.
+SAMPLER_PARTS = {"event loop": ("sampler", 2500), "opener": ("sampler/opener", 2500),
+                 "start-up": ("sampler/start", 500), "privileges": ("sampler/privileges", 500)}
+
+
+def lines_of_code(path):
+    return sum(bool(line.strip()) and not line.strip().startswith("//") for line in path.read_text().splitlines())
+
+
 def check_sizes(root):
-    """The sampler can be read in one sitting, and a file is one idea."""
+    """Each part of the sampler can be read in one sitting, and a file is one idea."""
     lines = {path: len((root / path).read_text(errors="replace").splitlines()) for path in files(root)
              if path.suffix in {".c", ".cc", ".h"} and not is_data(path) and path.parts[0] != "tests"
              and "vmlinux" not in str(path)}
-    sampler = sum(count for path, count in lines.items() if path.parts[0] == "sampler")
     largest = max(lines, key=lines.get)
-    print(f"sampler/: {sampler} lines in {sum(p.parts[0] == 'sampler' for p in lines)} files; all: {sum(lines.values())} "
-          f"lines in {len(lines)} files, median {statistics.median(lines.values()):.0f}, "
+    print(f"{sum(lines.values())} lines in {len(lines)} files, median {statistics.median(lines.values()):.0f}, "
           f"largest {largest} with {lines[largest]}")
+    for name, (folder, most) in SAMPLER_PARTS.items():
+        code = sum(lines_of_code(root / path) for path in files(root)
+                   if str(path.parent) == folder and path.suffix in CODE)
+        print(f"sampler, {name} ({folder}/): {code} lines without blanks and comments")
+        if not 0 < code <= most:
+            yield f"{folder}/: {code} lines of code; {most} can be read in one sitting"
     for path, count in lines.items():
         if count > 600:
             yield f"{path}: {count} lines are more than one idea"

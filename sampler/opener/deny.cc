@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sampler/deny.h"
+#include "sampler/opener/deny.h"
 
 #include <fcntl.h>
 #include <kj/io.h>
@@ -11,7 +11,7 @@
 #include <cstring>
 #include <string>
 
-#include "sampler/mountinfo.h"
+#include "sampler/opener/mountinfo.h"
 
 namespace splitprof {
 namespace {
@@ -60,9 +60,9 @@ Result<> add_deny_rule(DenyList& list, std::string_view rule) {
   if (equals == rule.npos) return fail(Errc::malformed, "--deny {}: expected exe=PATH, uid=N or cgroup=PATH", rule);
   const auto kind = rule.substr(0, equals);
   const std::string value(rule.substr(equals + 1));
-  if (list.executables.size() >= SP_MAX_DENY || list.uids.size() >= SP_MAX_DENY ||
-      list.cgroup_ids.size() >= SP_MAX_DENY)
-    return fail(Errc::too_large, "--deny: more than {} rules of a kind", SP_MAX_DENY);
+  if (list.executables.size() >= kMaxDenyRules || list.uids.size() >= kMaxDenyRules ||
+      list.cgroup_ids.size() >= kMaxDenyRules)
+    return fail(Errc::too_large, "--deny: more than {} rules of a kind", kMaxDenyRules);
   if (kind == "exe") return add_executable(list, value);
   if (kind == "cgroup") return add_cgroup(list, value);
   if (kind == "uid") {

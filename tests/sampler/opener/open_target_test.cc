@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sampler/open_target.h"
+#include "sampler/opener/open_target.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sampler/listener.h"
+#include "sampler/start/listener.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sampler/open_request.h"
+#include "sampler/opener/open_request.h"
 
 #include <sys/socket.h>
 

@@ -11,8 +11,8 @@
 #include <string>
 #include <string_view>
 
-#include "sampler/open_request.h"
-#include "sampler/zygote.h"
+#include "sampler/opener/open_request.h"
+#include "sampler/opener/zygote.h"
 
 namespace splitprof {
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The zygote: a process forked before KJ and BPF exist, which holds the capabilities for opening targets but touches
-// none. It forks openers, kills one when it is told to, and forks another in its place. It ends with the sampler.
+// none. It forks openers, kills one when it is told to, and forks another in its place. It ends with the sampler. This
+// header is all that the sampler's other parts see of this folder; the deny-list comes from their command line.
 #pragma once
 
 #include <kj/io.h>
@@ -13,8 +14,9 @@
 #include <string>
 #include <vector>
 
-#include "sampler/deny.h"
-#include "sampler/privileges.h"
+#include "sampler/opener/deny.h"
+#include "sampler/opener/open_request.h"
+#include "sampler/privileges/privileges.h"
 #include "shared/result.h"
 
 namespace splitprof {

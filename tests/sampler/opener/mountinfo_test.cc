@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sampler/mountinfo.h"
+#include "sampler/opener/mountinfo.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the kernel says about processes that took a role, in /proc/PID/status, and what they can do no more.
-#include "sampler/privileges.h"
+#include "sampler/privileges/privileges.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sampler/zygote.h"
+#include "sampler/opener/zygote.h"
 
 #include <signal.h>
 #include <sys/prctl.h>
@@ -13,8 +13,8 @@
 #include <cstdio>
 #include <cstring>
 
-#include "sampler/open_request.h"
-#include "sampler/open_target.h"
+#include "sampler/opener/open_request.h"
+#include "sampler/opener/open_target.h"
 
 namespace splitprof {
 namespace {

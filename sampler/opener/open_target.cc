@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sampler/open_target.h"
+#include "sampler/opener/open_target.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -15,7 +15,7 @@
 #include <cerrno>
 #include <charconv>
 
-#include "sampler/mountinfo.h"
+#include "sampler/opener/mountinfo.h"
 
 namespace splitprof {
 namespace {

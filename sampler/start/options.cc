@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sampler/options.h"
+#include "sampler/start/options.h"
 
 #include <getopt.h>
 

@@ -2,7 +2,7 @@
 //
 // Openers against real processes, kind ones and hostile ones. Each test forks a sampler that gives its privileges up as
 // the real one does; targets run as a user of their own.
-#include "sampler/opener.h"
+#include "sampler/opener_client.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -21,7 +21,7 @@
 #include <iterator>
 #include <string>
 
-#include "sampler/open_target.h"
+#include "sampler/opener/open_target.h"
 #include "tests/sampler/hostile_target.h"
 
 namespace splitprof {
@@ -80,7 +80,7 @@ class Process {
 
 struct Sampler {
   kj::AsyncIoContext& io;
-  Opener& opener;
+  OpenerClient& opener;
   SamplerCounters& counters;
   Result<OpenReply> open(const OpenRequest& request) { return opener.open(request).wait(io.waitScope); }
 };
@@ -115,7 +115,7 @@ class OpenerTest : public ::testing::Test {
     auto io = kj::setupAsyncIo();
     ASSERT_TRUE(install_seccomp(Role::sampler));
     SamplerCounters counters;
-    Opener opener(io.unixEventPort, io.provider->getTimer(), std::move(*zygote), counters);
+    OpenerClient opener(io.unixEventPort, io.provider->getTimer(), std::move(*zygote), counters);
     act(Sampler{io, opener, counters});
   }
 };

@@ -18,7 +18,7 @@
 #include <initializer_list>
 #include <memory>
 
-#include "sampler/privileges.h"
+#include "sampler/privileges/privileges.h"
 
 namespace splitprof {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sampler/host.h"
+#include "sampler/start/host.h"
 
 #include <elf.h>
 #include <fcntl.h>

@@ -34,7 +34,7 @@ constexpr size_t kMaxEnvironmentBytes = 64 * 1024;
 constexpr size_t kMaxAnswerBytes = kMaxEnvironmentBytes;  // all texts of one answer
 
 struct OpenRequest {
-  uint64_t id = 0;  // given by Opener
+  uint64_t id = 0;  // given by OpenerClient
   OpenOperation operation = OpenOperation::describe;
   uint32_t pid = 0;             // thread group id, in the host's namespace
   uint64_t start_time_ns = 0;   // of the process, CLOCK_BOOTTIME: together they name it for ever

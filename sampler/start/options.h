@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "sampler/deny.h"
+#include "sampler/opener/deny.h"
 #include "shared/log.h"
 
 namespace splitprof {

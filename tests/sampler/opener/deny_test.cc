@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sampler/deny.h"
+#include "sampler/opener/deny.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -30,7 +30,7 @@ TEST(Deny, RefusesWhatItCannotHold) {
   for (const char* bad : {"", "exe", "exe=", "exe=/no/such/file", "exe=/proc", "uid=", "uid=-1", "uid=1x",
                           "uid=4294967296", "cgroup=/no/such/group", "cgroup=", "cgroup=/../../etc", "user=1"})
     EXPECT_FALSE(add_deny_rule(list, bad)) << bad;
-  for (int i = 0; i < SP_MAX_DENY; ++i) ASSERT_TRUE(add_deny_rule(list, "uid=" + std::to_string(i)));
+  for (size_t i = 0; i < kMaxDenyRules; ++i) ASSERT_TRUE(add_deny_rule(list, "uid=" + std::to_string(i)));
   EXPECT_FALSE(add_deny_rule(list, "uid=1"));
 }
 

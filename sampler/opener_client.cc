@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sampler/opener.h"
+#include "sampler/opener_client.h"
 
 #include <kj/debug.h>
 #include <spdlog/spdlog.h>
@@ -53,7 +53,7 @@ Error error_of(const OpenAnswer& answer) {
 
 }  // namespace
 
-struct Opener::State final : private kj::TaskSet::ErrorHandler {
+struct OpenerClient::State final : private kj::TaskSet::ErrorHandler {
   struct Slot {
     kj::AutoCloseFd socket;
     kj::Own<kj::UnixEventPort::FdObserver> observer;
@@ -247,19 +247,19 @@ struct Opener::State final : private kj::TaskSet::ErrorHandler {
   kj::TaskSet tasks;  // last: its tasks use all of the above
 };
 
-Opener::Opener(kj::UnixEventPort& port, kj::Timer& timer, Zygote zygote, SamplerCounters& counters)
+OpenerClient::OpenerClient(kj::UnixEventPort& port, kj::Timer& timer, Zygote zygote, SamplerCounters& counters)
     : state_(kj::heap<State>(port, timer, kj::mv(zygote), counters)) {}
-Opener::~Opener() noexcept(false) = default;
+OpenerClient::~OpenerClient() noexcept(false) = default;
 
-kj::Promise<Result<OpenReply>> Opener::open(OpenRequest request) {
+kj::Promise<Result<OpenReply>> OpenerClient::open(OpenRequest request) {
   return state_->open(request);
 }
 
-bool Opener::ended() const {
+bool OpenerClient::ended() const {
   return state_->ended;
 }
 
-std::vector<pid_t> Opener::pids() const {
+std::vector<pid_t> OpenerClient::pids() const {
   std::vector<pid_t> pids{state_->zygote.pid};
   for (const auto& slot : state_->slots)
     if (slot.pid > 0) pids.push_back(slot.pid);

@@ -13,8 +13,7 @@
 #include <vector>
 
 #include "sampler/counters.h"
-#include "sampler/open_request.h"
-#include "sampler/zygote.h"
+#include "sampler/opener/zygote.h"
 #include "shared/result.h"
 
 namespace splitprof {
@@ -29,11 +28,11 @@ struct OpenReply {
   std::string texts[3];  // describe: cgroup, command line, link of the executable; environment: the first
 };
 
-class Opener {
+class OpenerClient {
  public:
-  Opener(kj::UnixEventPort& port, kj::Timer& timer, Zygote zygote, SamplerCounters& counters);
-  KJ_DISALLOW_COPY(Opener);
-  ~Opener() noexcept(false);
+  OpenerClient(kj::UnixEventPort& port, kj::Timer& timer, Zygote zygote, SamplerCounters& counters);
+  KJ_DISALLOW_COPY(OpenerClient);
+  ~OpenerClient() noexcept(false);
 
   // Errors: gone; timed_out (also for a minute afterwards, without trying); too_large when too many wait; denied;
   // unsupported; io, with what failed. A process may exec between its key and the answer: whoever asked on behalf of a

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sampler/privileges.h"
+#include "sampler/privileges/privileges.h"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -34,7 +34,7 @@ struct Capability {
 };
 constexpr Capability kCapabilities[] = {
 #define SP_CAPABILITY(name, number, since, holder, purpose, lost) {#name, number, since, Role::holder, purpose, lost},
-#include "sampler/capabilities.def"
+#include "sampler/privileges/capabilities.def"
 #undef SP_CAPABILITY
 };
 constexpr cap_value_t kBpf = 39;  // linux/capability.h; libcap's own header may be older
