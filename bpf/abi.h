@@ -77,16 +77,17 @@ SP_ASSERT(sizeof(struct sp_executable) == 24);
 
 /* How the CFA (the caller's stack pointer) is found. */
 enum sp_cfa {
-	SP_CFA_NONE = 0,     /* nobody knows: try the frame pointer */
-	SP_CFA_SP = 1,	     /* sp + offset */
-	SP_CFA_FP = 2,	     /* fp + offset */
-	SP_CFA_PLT = 3,	     /* sp + offset, and 8 more from the 11th byte of a 16-byte PLT entry on */
-	SP_CFA_DEREF_SP = 4, /* *(sp + offset) + words: OpenSSL's vector code, which keeps the old sp on the stack */
-	SP_CFA_DEREF_FP = 5, /* *(fp + offset) + words: a realigned stack, once its prologue is over */
-	SP_CFA_REGISTER = 6, /* another register + offset; only where all are known: leaf, after a signal */
-	SP_CFA_SIGNAL = 7,   /* the kernel's signal frame at sp: all registers are in it */
-	SP_CFA_ASK = 8,	     /* too rare for a rule: the processor would have to do it from a stack copy */
-	SP_CFA_END = 9,	     /* the outermost frame: its return address is undefined */
+	SP_CFA_NONE = 0,       /* nobody knows: try the frame pointer */
+	SP_CFA_SP = 1,	       /* sp + offset */
+	SP_CFA_FP = 2,	       /* fp + offset */
+	SP_CFA_PLT = 3,	       /* sp + offset, and 8 more from the 11th byte of a 16-byte PLT entry on */
+	SP_CFA_DEREF_SP = 4,   /* *(sp + offset) + words: OpenSSL's vector code, which keeps the old sp on the stack */
+	SP_CFA_DEREF_FP = 5,   /* *(fp + offset) + words: a realigned stack, once its prologue is over */
+	SP_CFA_REGISTER = 6,   /* another register + offset; only where all are known: leaf, after a signal */
+	SP_CFA_SIGNAL = 7,     /* the kernel's signal frame at sp: all registers are in it */
+	SP_CFA_ASK = 8,	       /* too rare for a rule: the processor would have to do it from a stack copy */
+	SP_CFA_END = 9,	       /* the outermost frame: its return address is undefined */
+	SP_CFA_FP_SWITCH = 10, /* fp + offset, on another stack, which may lie anywhere: Go's runtime.systemstack */
 };
 
 /* Where the caller's frame pointer is. */

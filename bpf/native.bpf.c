@@ -155,12 +155,30 @@ static __always_inline int sp_step_signal(struct sp_walk *walk)
 	walk->fp = registers[6];
 	walk->sp = registers[7];
 	walk->pc = saved[16];
+	walk->by_pointer = 0;
 	walk->registers_known = 1;
 	walk->exact = 1;
 	return 0;
 }
 
+/*
+ * A trampoline that no unwind information describes (musl, Go, and whoever brings sa_restorer along) is known by its
+ * code, which has to be `mov $15, %rax; syscall`: rt_sigreturn (arch/x86/entry/syscalls/syscall_64.tbl).
+ */
+static __always_inline int sp_at_trampoline(struct sp_walk *walk)
+{
+	__u64 *code = walk->words;
+
+	code[1] = 0;
+	return !sp_read_user(code, 9, walk->pc) && code[0] == 0x0f0000000fc0c748 && code[1] == 5;
+}
+
 #else
+
+static __always_inline int sp_at_trampoline(struct sp_walk *walk)
+{
+	return 0; /* the kernel's own, in the vDSO, has rows */
+}
 
 /*
  * arm64: sp points to struct rt_sigframe: siginfo (128 bytes), ucontext, whose mcontext begins at byte 176 with
@@ -177,6 +195,7 @@ static __always_inline int sp_step_signal(struct sp_walk *walk)
 	walk->lr = registers[30];
 	walk->sp = registers[31];
 	walk->pc = registers[32];
+	walk->by_pointer = 0;
 	walk->registers_known = 1;
 	walk->exact = 1;
 	return 0;
@@ -196,6 +215,7 @@ static __always_inline int sp_apply_rule(struct sp_walk *walk, const struct sp_r
 		cfa = walk->sp + rule->cfa_offset;
 		break;
 	case SP_CFA_FP:
+	case SP_CFA_FP_SWITCH:
 		cfa = walk->fp + rule->cfa_offset;
 		break;
 	case SP_CFA_PLT:
@@ -227,8 +247,12 @@ static __always_inline int sp_apply_rule(struct sp_walk *walk, const struct sp_r
 		return sp_step_by_pointer(walk);
 	}
 
-	/* Every call pushes something, so the stack grows; only where the return address is in a register it need not. */
-	if (cfa <= walk->sp && !(saved_ra == SP_RA_REGISTER && cfa == walk->sp))
+	/*
+	 * Every call pushes something, so the stack grows; only where the return address is in a register it need not.
+	 * From one stack to another there is no up or down: the walk's limits end what goes round.
+	 */
+	if (cfa <= walk->sp && !(saved_ra == SP_RA_REGISTER && cfa == walk->sp) &&
+	    SP_RULE_CFA(rule) != SP_CFA_FP_SWITCH)
 		return sp_stop(walk, SP_COUNT_stack_not_growing);
 
 	if (saved_fp == SP_FP_FP_OFFSET) {
@@ -291,7 +315,9 @@ static __always_inline int native_step(struct sp_walk *walk)
 	number = sp_find_row(walk);
 	if (number < 0)
 		return 1;
-	if (number == SP_RULE_NONE) {
+	if (number == SP_RULE_NONE && walk->mapping_table && sp_at_trampoline(walk)) {
+		result = sp_step_signal(walk);
+	} else if (number == SP_RULE_NONE) {
 		result = sp_step_by_pointer(walk);
 		walk->registers_known = 0;
 		walk->exact = 0;

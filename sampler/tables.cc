@@ -66,7 +66,7 @@ void Rules::release(uint16_t number) {
 
 bool Rules::valid(const sp_rule& rule) {
   const auto cfa = SP_RULE_CFA(&rule);
-  if (cfa > SP_CFA_END || (rule.saved >> 4) != 0 || SP_RULE_FP(&rule) > SP_FP_FP_OFFSET) return false;
+  if (cfa > SP_CFA_FP_SWITCH || (rule.saved >> 4) != 0 || SP_RULE_FP(&rule) > SP_FP_FP_OFFSET) return false;
   const bool uses_high_bits = cfa == SP_CFA_REGISTER || cfa == SP_CFA_DEREF_SP || cfa == SP_CFA_DEREF_FP;
   return uses_high_bits || SP_RULE_REGISTER(&rule) == 0;
 }

@@ -7,8 +7,10 @@
 #include <unwind.h>
 
 #include <algorithm>
+#include <array>
 #include <random>
 
+#include "processor/unwind/table.h"
 #include "tests/bpf/host_walk.h"
 #include "tests/bpf/host_world.h"
 
@@ -183,6 +185,66 @@ TEST_F(NativeWalk, FollowsFramePointersWhereThereIsNoTable) {
   EXPECT_EQ(frames(), (std::vector<uint64_t>{0x10000, 0x10100, 0x10200, 0x10300}));
   EXPECT_EQ(walk_->sample.end, SP_COUNT_complete);
 }
+
+// A table for the addresses from 0x10000 on: `rule` holds in the first 256 bytes, nothing does behind them.
+InstallTable table_of(const sp_rule& rule) {
+  return {.rules = {rule_word({}), rule_word({.cfa = SP_CFA_ASK}), rule_word(rule)},
+          .first_page = 1,
+          .counts = {2},
+          .rows = {SP_ROW(0, 2), SP_ROW(256, SP_RULE_NONE)}};
+}
+
+TEST_F(NativeWalk, GoesOnOnAnotherStackThatLiesBelow) {
+  // Stacks grow down: the one that was left lies below the one that runs now.
+  struct {
+    uint64_t left[4], current[2];
+  } stacks = {{0, 0x10000, 0, 0}, {0x10010, 0}};
+  const sp_rule leave{.cfa = SP_CFA_FP_SWITCH,
+                      .saved = SP_RULE_SAVED(SP_FP_CFA_OFFSET, SP_RA_CFA_8),
+                      .fp_offset = -16,
+                      .cfa_offset = 16};
+  const sp_mapping code{0x10000, 0, 16, world_.install(table_of(leave))};
+  world_.set_mappings(*walk_, {&code, 1});
+  walk_->pc = 0x10010;
+  walk_->sp = reinterpret_cast<uint64_t>(&stacks.current);
+  walk_->fp = reinterpret_cast<uint64_t>(&stacks.left);
+  stacks.left[1] = 0x10200;  // its caller has no rows, and a frame pointer of 0: the outermost
+  walk_->exact = 0;
+  sp_host_walk(walk_.get());
+  EXPECT_EQ(frames(), (std::vector<uint64_t>{0x10010, 0x10200}));
+  EXPECT_EQ(walk_->sample.end, SP_COUNT_complete);
+}
+
+#ifdef __x86_64__
+TEST_F(NativeWalk, KnowsASignalTrampolineByItsCodeWhereNoRowDescribesIt) {
+  // The program's own page of code, in memory that is read as the target's: `mov $15, %rax; syscall`.
+  alignas(4096) static std::array<unsigned char, 4096> code = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
+  const auto start = reinterpret_cast<uint64_t>(code.data());
+  std::array<uint64_t, 64> signal_frame = {};
+  auto* registers = &signal_frame[5];  // struct sigcontext_64 begins at byte 40 of struct ucontext
+  registers[10] = 0;                   // rbp: the interrupted code is the outermost
+  registers[15] = 0x7000;              // rsp
+  registers[16] = start + 512;         // rip
+  const sp_mapping mapping{start, start - 0x10000, 1, world_.install(table_of({.cfa = SP_CFA_END}))};
+  auto elsewhere = mapping;
+  elsewhere.bias -= 0x1000;  // no row at all
+  for (const bool has_code : {true, false}) {
+    SCOPED_TRACE(has_code);
+    code[8] = has_code ? 0x05 : 0x06;
+    walk_->sample = {};
+    walk_->mapping_bytes = 0;
+    world_.set_mappings(*walk_, {&elsewhere, 1});
+    walk_->pc = start;
+    walk_->sp = reinterpret_cast<uint64_t>(signal_frame.data());
+    walk_->fp = 0;
+    walk_->exact = 0;
+    sp_host_walk(walk_.get());
+    const std::vector<uint64_t> whole = {start, start + 512}, alone = {start};
+    EXPECT_EQ(frames(), has_code ? whole : alone);
+    EXPECT_EQ(walk_->sample.end, SP_COUNT_complete);
+  }
+}
+#endif
 
 // The property behind the branchless search: it finds what a scan finds, in lists of any length.
 TEST(MappingSearch, FindsWhatAScanFinds) {

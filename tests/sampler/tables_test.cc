@@ -153,7 +153,7 @@ TEST_F(Tables, RefusesRowsThatBpfCouldNotSearch) {
 
 TEST_F(Tables, RefusesRulesThatDoNotExist) {
   Table table(*arena_, *rules_, executables_, 1);
-  const sp_rule odd[] = {{.cfa = SP_CFA_END + 1}};
+  const sp_rule odd[] = {{.cfa = SP_CFA_FP_SWITCH + 1}};
   EXPECT_FALSE(table.begin(odd, 0, 1));
   EXPECT_FALSE(Rules::valid({.cfa = SP_CFA_SP, .saved = 0x10}));
   EXPECT_FALSE(Rules::valid({.cfa = SP_CFA_SP | 0x30}));
