@@ -245,6 +245,35 @@ enum sp_sample_flags {
 
 /* General-purpose registers in the order of DWARF: 0..15 of x86-64 and rip as 16; x0..x30, sp as 31, pc as 32. */
 #define SP_MAX_REGISTERS 33
+#if defined(__aarch64__) || defined(__TARGET_ARCH_arm64)
+#define SP_N_REGISTERS 33
+#define SP_REGISTER_FP 29
+#define SP_REGISTER_SP 31
+#define SP_REGISTER_PC 32
+#else
+#define SP_N_REGISTERS 17
+#define SP_REGISTER_FP 6
+#define SP_REGISTER_SP 7
+#define SP_REGISTER_PC 16
+#endif
+
+/*
+ * Stack copies: a sample whose walk ended because a table was not there (yet) takes the leaf's registers and the user
+ * stack along. Two token buckets bound them.
+ */
+#define SP_COPY_CPU_TOKEN_NS (1000000000ull / 128)
+#define SP_COPY_CPU_BURST 128
+#define SP_COPY_PROCESS_TOKEN_NS (1000000000ull / 16)
+#define SP_COPY_PROCESS_BURST 64
+/* Buckets of processes, found by the low bits of the pid: two that share one begin afresh in turns, which is harmless. */
+#define SP_COPY_BUCKETS 4096
+
+struct sp_copy_bucket {
+	__u64 full_at_ns; /* see bpf/bucket.h */
+	__u32 pid;
+	__u32 pad;
+};
+SP_ASSERT(sizeof(struct sp_copy_bucket) == 16);
 
 /* A sample: this header, then cells, kernel addresses, registers and stack bytes, one after another, 8-byte aligned. */
 struct sp_sample {
@@ -265,10 +294,17 @@ struct sp_sample {
 	__u16 n_kernel;	   /* kernel addresses that follow */
 	__u32 n_cells;	   /* cells that were pushed; min(n_cells, SP_MAX_CELLS) of them follow */
 	__u32 stack_bytes; /* stack bytes that follow */
-	__u32 n_registers; /* registers that follow, in DWARF's order; 0 or SP_MAX_REGISTERS of the CPU */
+	__u32 n_registers; /* registers that follow, in DWARF's order; 0 or SP_N_REGISTERS of the CPU */
 	char comm[16];	   /* of the thread, as the kernel has it: not terminated when all 16 are used */
 };
 SP_ASSERT(sizeof(struct sp_sample) == 104);
+
+/* What user space may change while programs run. Value of `settings`, key 0. */
+struct sp_settings {
+	__u32 wake_at_exec; /* not 0: somebody wants the executable, and the program may be gone in a few milliseconds */
+	__u32 pad;
+};
+SP_ASSERT(sizeof(struct sp_settings) == 8);
 
 /* A process has begun another program: opens that shall find it must be quick. */
 struct sp_exec {
@@ -277,9 +313,11 @@ struct sp_exec {
 	__u64 time_ns;
 	__u64 start_time_ns;
 	__u32 pid;
-	__u32 flags; /* SP_SAMPLE_DENIED */
+	__u32 flags;  /* SP_SAMPLE_DENIED */
+	__u64 inode;  /* of the executable; of the interpreter for a script */
+	__u64 device; /* the kernel's encoding, as in struct sp_deny_exe */
 };
-SP_ASSERT(sizeof(struct sp_exec) == 32);
+SP_ASSERT(sizeof(struct sp_exec) == 48);
 
 /* ---- Counters -------------------------------------------------------------------------------------------------- */
 

@@ -8,13 +8,19 @@
 
 #include "maps.bpf.h"
 
-/* `task` is the current one. */
-static __always_inline int is_denied(struct task_struct *task, struct file *program)
+static __always_inline struct sp_deny_exe identity_of(struct file *program)
 {
 	struct sp_deny_exe exe = {
 		.inode = BPF_CORE_READ(program, f_inode, i_ino),
 		.device = BPF_CORE_READ(program, f_inode, i_sb, s_dev),
 	};
+
+	return exe;
+}
+
+/* `task` is the current one. */
+static __always_inline int is_denied(struct task_struct *task, struct sp_deny_exe exe)
+{
 	__u64 cgroup = bpf_get_current_cgroup_id();
 	__u32 uid = BPF_CORE_READ(task, cred, uid.val);
 

@@ -51,6 +51,20 @@ struct {
 } walks SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SP_COPY_BUCKETS);
+	__type(key, __u32);
+	__type(value, struct sp_copy_bucket);
+} copy_buckets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sp_settings);
+} settings SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, SP_COUNT_MAX);
 	__type(key, __u32);

@@ -32,21 +32,30 @@ int process_exec(struct bpf_raw_tracepoint_args *context)
 	struct linux_binprm *program = (struct linux_binprm *)context->args[2];
 	__u32 tgid = BPF_CORE_READ(task, tgid);
 	struct sp_proc denied = {.flags = SP_PROC_DENIED};
+	struct sp_deny_exe exe = identity_of(BPF_CORE_READ(program, file));
+	struct sp_settings *settings_now;
+	__u32 first = 0;
+	__u64 wake = BPF_RB_NO_WAKEUP;
 	struct sp_exec record = {
 		.kind = SP_RECORD_EXEC,
 		.size = sizeof(record),
 		.time_ns = sp_now(),
 		.start_time_ns = start_time_of(task),
 		.pid = tgid,
+		.inode = exe.inode,
+		.device = exe.device,
 	};
 
-	if (is_denied(task, BPF_CORE_READ(program, file))) {
+	if (is_denied(task, exe)) {
 		bpf_map_update_elem(&procs, &tgid, &denied, BPF_ANY);
 		record.flags = SP_SAMPLE_DENIED;
 	} else {
 		bpf_map_delete_elem(&procs, &tgid);
 	}
-	if (bpf_ringbuf_output(&ring, &record, sizeof(record), BPF_RB_NO_WAKEUP))
+	settings_now = bpf_map_lookup_elem(&settings, &first);
+	if (settings_now && settings_now->wake_at_exec && !(record.flags & SP_SAMPLE_DENIED))
+		wake = BPF_RB_FORCE_WAKEUP;
+	if (bpf_ringbuf_output(&ring, &record, sizeof(record), wake))
 		count(SP_COUNT_execs_lost, 1);
 	return 0;
 }

@@ -3,6 +3,7 @@
  * The perf event's entry: who was running, with which registers; then the walk, then the record. Runs in the timer
  * interrupt of one CPU with interrupts off, never nested in itself (bpf_prog_active in kernel/events/core.c).
  */
+#include "registers.bpf.h"
 #include "walk.bpf.h"
 
 #define SP_USER_CS 0x33 /* __USER_CS, arch/x86/include/asm/segment.h; 32-bit programs have 0x23 */
@@ -16,62 +17,20 @@ static __always_inline __u64 start_time_of(struct task_struct *task)
 	return BPF_CORE_READ((struct task_struct___old *)leader, real_start_time);
 }
 
-/* Fills the registers where the user's code goes on. Not 0: there are none, and the reason is in sample.end. */
-static __always_inline int read_user_registers(struct bpf_perf_event_data *context, struct sp_walk *walk,
-					       struct task_struct *task)
+/* Where the walk begins. Not 0: there are no user registers, and the reason is in sample.end. */
+static __always_inline int begin_walk(struct bpf_perf_event_data *context, struct sp_walk *walk,
+				      struct task_struct *task)
 {
-	struct pt_regs___x86 *saved;
-	__u64 *registers = walk->registers;
-	__u64 cs;
+	__u64 code_segment = read_user_registers(context, walk, task);
 
-	if (!(walk->sample.flags & SP_SAMPLE_IN_KERNEL)) {
-		registers[0] = context->regs.rax;
-		registers[1] = context->regs.rdx;
-		registers[2] = context->regs.rcx;
-		registers[3] = context->regs.rbx;
-		registers[4] = context->regs.rsi;
-		registers[5] = context->regs.rdi;
-		registers[6] = context->regs.rbp;
-		registers[7] = context->regs.rsp;
-		registers[8] = context->regs.r8;
-		registers[9] = context->regs.r9;
-		registers[10] = context->regs.r10;
-		registers[11] = context->regs.r11;
-		registers[12] = context->regs.r12;
-		registers[13] = context->regs.r13;
-		registers[14] = context->regs.r14;
-		registers[15] = context->regs.r15;
-		walk->pc = context->regs.rip;
-		cs = context->regs.cs;
-	} else {
-		/* Helper of Linux 5.15. It knows where the frame is, with FRED (6.9), too. */
-		saved = (struct pt_regs___x86 *)bpf_task_pt_regs(task);
-		registers[0] = saved->ax;
-		registers[1] = saved->dx;
-		registers[2] = saved->cx;
-		registers[3] = saved->bx;
-		registers[4] = saved->si;
-		registers[5] = saved->di;
-		registers[6] = saved->bp;
-		registers[7] = saved->sp;
-		registers[8] = saved->r8;
-		registers[9] = saved->r9;
-		registers[10] = saved->r10;
-		registers[11] = saved->r11;
-		registers[12] = saved->r12;
-		registers[13] = saved->r13;
-		registers[14] = saved->r14;
-		registers[15] = saved->r15;
-		walk->pc = saved->ip;
-		cs = saved->cs & 0xffff; /* the upper bits hold other things with FRED */
-	}
-	walk->sp = registers[7];
-	walk->fp = registers[6];
+	walk->pc = walk->registers[SP_REGISTER_PC];
+	walk->sp = walk->registers[SP_REGISTER_SP];
+	walk->fp = walk->registers[SP_REGISTER_FP];
 	walk->registers_known = 1;
 	walk->exact = 1;
 	if (!walk->pc)
 		return sp_stop(walk, SP_COUNT_no_registers);
-	if (cs != SP_USER_CS)
+	if (code_segment != SP_USER_CS)
 		return sp_stop(walk, SP_COUNT_user_32bit);
 	return 0;
 }
@@ -83,7 +42,7 @@ static __always_inline int find_process(struct sp_walk *walk, struct task_struct
 	struct sp_proc *proc = bpf_map_lookup_elem(&procs, &tgid);
 	struct sp_proc denied = {.flags = SP_PROC_DENIED};
 
-	if (!proc && is_denied(task, BPF_CORE_READ(task, mm, exe_file))) {
+	if (!proc && is_denied(task, identity_of(BPF_CORE_READ(task, mm, exe_file)))) {
 		bpf_map_update_elem(&procs, &tgid, &denied, BPF_ANY); /* a failure is made good by the next sample */
 		proc = &denied;
 	}
@@ -140,10 +99,10 @@ static __always_inline int take_sample(struct bpf_perf_event_data *context)
 	if (BPF_CORE_READ(task, flags) & SP_PF_KTHREAD || !BPF_CORE_READ(task, mm)) {
 		sample->flags |= SP_SAMPLE_KERNEL_THREAD;
 		sample->end = SP_COUNT_no_user_stack;
-	} else if (!read_user_registers(context, walk, task) && !find_process(walk, task)) {
+	} else if (!begin_walk(context, walk, task) && !find_process(walk, task)) {
 		drive(walk);
 	}
-	finish(context, walk);
+	finish(context, walk, task);
 	return 0;
 }
 

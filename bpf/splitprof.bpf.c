@@ -12,6 +12,7 @@
 #include "deny.bpf.h"
 #include "native.bpf.c"
 #include "drive.bpf.h"
+#include "stack_copy.bpf.c"
 #include "stop.bpf.c"
 #include "sample.bpf.c"
 #include "process.bpf.c"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Where every walk ends: kernel frames, the record, and the counts. */
+/* Where every walk ends: kernel frames, what the processor may go on with, the record, and the counts. */
 #include "walk.bpf.h"
 
-static __always_inline void finish(void *context, struct sp_walk *walk)
+static __always_inline void finish(struct bpf_perf_event_data *context, struct sp_walk *walk, struct task_struct *task)
 {
 	struct sp_sample *sample = &walk->sample;
 	__u32 n_cells = sample->n_cells;
-	__u32 bytes = (n_cells < SP_MAX_CELLS ? n_cells : SP_MAX_CELLS) * sizeof(struct sp_cell);
+	__u64 bytes = (n_cells < SP_MAX_CELLS ? n_cells : SP_MAX_CELLS) * sizeof(struct sp_cell);
 	__u64 size;
 	int wake;
 
@@ -24,7 +24,7 @@ static __always_inline void finish(void *context, struct sp_walk *walk)
 			count(SP_COUNT_kernel_stack_failed, 1);
 		}
 	}
-	size = sizeof(*sample) + bytes;
+	size = sizeof(*sample) + copy_stack(context, walk, task, bytes);
 	sample->size = size;
 	if (n_cells > SP_MAX_CELLS)
 		count(SP_COUNT_gaps, 1);
@@ -38,9 +38,10 @@ static __always_inline void finish(void *context, struct sp_walk *walk)
 		return;
 	/*
 	 * Nobody is woken for a few records: user space looks at the ring ten times a second anyway. But the sooner it
-	 * hears of a new process, the sooner that one's stacks are whole.
+	 * hears of a new process, the sooner that one's stacks are whole. One that stays unknown, as nobody wants it,
+	 * soon has no more tokens for copies, and wakes nobody either.
 	 */
-	wake = sample->end == SP_COUNT_unknown_process ||
+	wake = (sample->end == SP_COUNT_unknown_process && sample->n_registers) ||
 	       bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > SP_RING_WAKE_BYTES;
 	if (bpf_ringbuf_output(&ring, sample, size, wake ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP))
 		count(SP_COUNT_ring_lost, 1);

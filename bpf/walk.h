@@ -32,8 +32,10 @@ struct sp_walk {
 	volatile __u32 low, length;
 	__u32 pad;
 	__u64 words[17];	 /* a signal frame's registers, read at once */
+	__u64 copies_full_at_ns; /* bucket of this CPU's stack copies; outlives the walk */
 	struct sp_sample sample; /* from here on: the record */
-	__u8 data[SP_DATA_BYTES];
+	__u8 data[SP_DATA_BYTES +
+		  4096]; /* a page more than a record may have: the bound that the verifier understands */
 };
 
 #endif

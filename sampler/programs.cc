@@ -89,6 +89,12 @@ int Programs::deny_cgroups_fd() const {
   return bpf_map__fd(object_->maps.deny_cgroups);
 }
 
+void Programs::wake_at_exec(bool on) const {
+  const uint32_t first = 0;
+  const sp_settings settings{.wake_at_exec = on};
+  KJ_SYSCALL(bpf_map_update_elem(bpf_map__fd(object_->maps.settings), &first, &settings, BPF_ANY));
+}
+
 Programs::Counters Programs::counters() const {
   Counters sums{};
   std::vector<uint64_t> per_cpu(possible_cpus_);

@@ -35,6 +35,8 @@ class Programs {
   int deny_exes_fd() const;
   int deny_uids_fd() const;
   int deny_cgroups_fd() const;
+  // Whether BPF wakes user space at every exec, or leaves the record for the next look.
+  void wake_at_exec(bool on) const;
   uint32_t arena_slots() const { return arena_slots_; }
   uint32_t possible_cpus() const { return possible_cpus_; }
   double load_ms() const { return load_ms_; }

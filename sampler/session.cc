@@ -14,10 +14,12 @@ namespace splitprof {
 Session::Session(SamplerParts& all) : lists(all.arena, all.programs.procs_fd()), parts(all) {
   for (uint32_t index = kMaxTablesPerSession; index > 0; --index) free_indexes_.push_back(static_cast<uint16_t>(index));
   parts.counters.add(SamplerCounter::sessions);
+  parts.programs.wake_at_exec(true);
 }
 
 // Sampling goes on: what it takes from here on counts as taken without a client.
 Session::~Session() {
+  parts.programs.wake_at_exec(false);
   if (sink_) parts.drain.set_sink(nullptr);
   log::info("session ended");
 }

@@ -23,7 +23,7 @@ kj::AutoCloseFd open_pidfd(uint32_t pid) {
 // start times.
 bool alive(int pidfd) {
   pollfd request{.fd = pidfd, .events = POLLIN, .revents = 0};
-  return pidfd >= 0 && poll(&request, 1, 0) == 0;
+  return poll(&request, 1, 0) == 0;
 }
 
 }  // namespace
@@ -61,13 +61,18 @@ std::optional<Target> Targets::find(uint64_t key) {
 }
 
 uint64_t Targets::add(uint32_t pid, uint64_t start_time_ns, bool denied) {
+  kj::AutoCloseFd pidfd = open_pidfd(pid);
+  if (pidfd.get() < 0) {
+    counters_.add(SamplerCounter::targets_gone);
+    return 0;
+  }
   if (targets_.size() >= capacity_) {
     counters_.add(SamplerCounter::targets_evicted);
     remove(std::prev(targets_.end()));
   }
   while (next_key_ == 0 || by_key_.contains(next_key_)) ++next_key_;
   const Target target{.key = next_key_++, .pid = pid, .start_time_ns = start_time_ns, .denied = denied};
-  targets_.push_front({.target = target, .pidfd = open_pidfd(pid)});
+  targets_.push_front({.target = target, .pidfd = kj::mv(pidfd)});
   by_process_.emplace(Identity{pid, start_time_ns}, targets_.begin());
   by_key_.emplace(target.key, targets_.begin());
   counters_.add(SamplerCounter::targets_added);

@@ -31,9 +31,10 @@ class Targets {
   // At most `capacity` targets, each of which costs a descriptor; see target_capacity().
   Targets(size_t capacity, SamplerCounters& counters);
 
-  // The key of this process, a new one when it is not known. For the drain: no allocation for a known one.
+  // The key of this process, a new one when it is not known; 0 when it has ended already, which is ordinary. For the
+  // drain: no allocation for a known one.
   uint64_t key_for(uint32_t pid, uint64_t start_time_ns, bool denied);
-  // The process has become another program: its old key is dead. Returns the new one.
+  // The process has become another program: its old key is dead. Returns the new one, 0 when it has ended already.
   uint64_t exec(uint32_t pid, uint64_t start_time_ns, bool denied);
   // What the key stands for, while it lives.
   std::optional<Target> find(uint64_t key);
@@ -51,7 +52,7 @@ class Targets {
   };
   struct Entry {
     Target target;
-    kj::AutoCloseFd pidfd;  // none: the process had ended before it could be taken
+    kj::AutoCloseFd pidfd;
   };
   using Entries = std::list<Entry>;  // the most recently used first
 

@@ -28,7 +28,7 @@ enum SampleKind {
 struct Sample {
   timeNs @0 :UInt64;           # CLOCK_MONOTONIC
   walkNs @1 :UInt64;           # time spent in BPF for this sample
-  process @2 :UInt64;          # key for Session.process; 0: none (kernel thread, denied, or outside this pid namespace)
+  process @2 :UInt64;          # key for Session.process; 0: none (a kernel thread, or a process that had ended already)
   startTimeNs @3 :UInt64;      # of the process, CLOCK_BOOTTIME
   cgroupId @4 :UInt64;         # of the unified hierarchy; 0: unknown
   value @5 :UInt64;            # on-CPU: 1; off-CPU: nanoseconds
@@ -44,9 +44,11 @@ struct Sample {
   # Leaf first. Each frame is a header word (kind 8 bits, number of words 8, flags 16, extra 32) and its words. A
   # reader skips and counts kinds that it does not know. At most 2,052 words.
   labels @15 :List(Label);     # at most 16
-  registers @16 :List(UInt64); # DWARF order, or empty; see SP_MAX_REGISTERS
-  stackAddress @17 :UInt64;
-  stack @18 :Data;             # at most 32 KiB from stackAddress on, or empty
+  registers @16 :List(UInt64); # of the leaf, DWARF order, the program counter last (x86-64: 17 of them); or empty
+  stackAddress @17 :UInt64;    # the leaf's stack pointer
+  stack @18 :Data;
+  # At most 32 KiB from stackAddress on, up to the first page that could not be read; or empty. Registers and stack come
+  # with samples whose walk ended for want of a table: `userFrames` is then as far as it came, from the same leaf.
 }
 
 struct Label {

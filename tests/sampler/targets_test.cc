@@ -62,6 +62,19 @@ TEST(Targets, AKeyDiesAtExit) {
   EXPECT_EQ(counters[SamplerCounter::targets_ended], 1u);
 }
 
+TEST(Targets, WhatHasEndedAlreadyGetsNoKey) {
+  SamplerCounters counters;
+  Targets targets(8, counters);
+  Child child;
+  const uint32_t pid = child.pid;
+  child.end();
+  EXPECT_EQ(targets.key_for(pid, 1, false), 0u);
+  EXPECT_EQ(targets.exec(pid, 1, false), 0u);
+  EXPECT_FALSE(targets.find(0));
+  EXPECT_EQ(targets.size(), 0u);
+  EXPECT_EQ(counters[SamplerCounter::targets_gone], 2u);
+}
+
 TEST(Targets, TheLeastRecentlyUsedMakesRoom) {
   SamplerCounters counters;
   Targets targets(3, counters);
