@@ -10,23 +10,14 @@
 #include <cstring>
 #include <map>
 
-#include "bpf/env.bpf.h"
 #include "processor/elf/local_file.h"
 #include "processor/unwind/table.h"
 #include "shared/check.h"
-#include "tests/bpf/host_walk.h"
 
 namespace splitprof {
-namespace {
-HostWorld* world;
-}
 
 HostWorld::HostWorld() : executables(1) {
-  world = this;
   chunks.push_back(std::make_unique<sp_chunk>());
-}
-HostWorld::~HostWorld() {
-  world = nullptr;
 }
 
 uint32_t HostWorld::write(std::span<const uint32_t> words) {
@@ -115,30 +106,25 @@ std::vector<sp_mapping> HostWorld::own_mappings() {
   return mappings;
 }
 
-}  // namespace splitprof
-
-using splitprof::world;
-
-long sp_read_user(void* to, __u32 size, __u64 address) {
-  for (const auto& memory : world->memory) {
-    if (address < memory.start || address - memory.start > memory.bytes.size()) continue;
-    if (memory.bytes.size() - (address - memory.start) < size) continue;
-    std::memcpy(to, memory.bytes.data() + (address - memory.start), size);
-    return 0;
+bool HostWorld::read_user(uint64_t address, std::span<std::byte> into) {
+  for (const auto& piece : memory) {
+    if (address < piece.start || address - piece.start > piece.bytes.size()) continue;
+    if (piece.bytes.size() - (address - piece.start) < into.size()) continue;
+    std::memcpy(into.data(), piece.bytes.data() + (address - piece.start), into.size());
+    return true;
   }
-  if (!world->all_memory) return -1;
-  iovec here{to, size}, there{reinterpret_cast<void*>(address), size};
-  return process_vm_readv(getpid(), &here, 1, &there, 1, 0) == static_cast<ssize_t>(size) ? 0 : -1;
+  if (!all_memory) return false;
+  iovec here{into.data(), into.size()}, there{reinterpret_cast<void*>(address), into.size()};
+  return process_vm_readv(getpid(), &here, 1, &there, 1, 0) == static_cast<ssize_t>(into.size());
 }
-__u64 sp_now() {
-  return world->now_ns += world->ns_per_look;
+sp_chunk* HostWorld::find_chunk(uint32_t slot) {
+  return slot < chunks.size() ? chunks[slot].get() : nullptr;
 }
-sp_chunk* sp_find_chunk(__u32 slot) {
-  return slot < world->chunks.size() ? world->chunks[slot].get() : nullptr;
+sp_executable* HostWorld::find_executable(uint32_t index) {
+  return index < executables.size() ? &executables[index] : nullptr;
 }
-sp_executable* sp_find_executable(__u32 index) {
-  return index < world->executables.size() ? &world->executables[index] : nullptr;
+sp_rule* HostWorld::find_rule(uint32_t number) {
+  return number < rules.size() ? &rules[number] : nullptr;
 }
-sp_rule* sp_find_rule(__u32 number) {
-  return number < world->rules.size() ? &world->rules[number] : nullptr;
-}
+
+}  // namespace splitprof

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What bpf/env.bpf.h asks for, over memory of this process: chunks, executables and rules as the sampler would write
-// them, user memory, and a clock that the test sets. One world at a time, the one made last.
+// A HostEnvironment over memory of this process: chunks, executables and rules as the sampler would write them, user
+// memory, and a clock that the test sets.
 #pragma once
 
 #include <cstdint>
@@ -10,15 +10,14 @@
 #include <string>
 #include <vector>
 
-#include "bpf/walk.h"
 #include "processor/ingest/input.h"
+#include "processor/unwind/host_env.h"
 
 namespace splitprof {
 
-class HostWorld {
+class HostWorld final : public HostEnvironment {
  public:
   HostWorld();
-  ~HostWorld();
 
   // Writes the table as the sampler does; returns what a mapping's `table` refers to it by.
   uint32_t install(const InstallTable& table);
@@ -34,10 +33,16 @@ class HostWorld {
   };
   std::vector<Memory> memory;
   bool all_memory = false;  // every address of this process
-  uint64_t now_ns = 0, ns_per_look = 0;
+  uint64_t clock_ns = 0, ns_per_look = 0;
   std::vector<std::unique_ptr<sp_chunk>> chunks;
   std::vector<sp_executable> executables;
   std::vector<sp_rule> rules;
+
+  bool read_user(uint64_t address, std::span<std::byte> into) override;
+  uint64_t now_ns() override { return clock_ns += ns_per_look; }
+  sp_chunk* find_chunk(uint32_t slot) override;
+  sp_executable* find_executable(uint32_t index) override;
+  sp_rule* find_rule(uint32_t number) override;
 
  private:
   uint32_t write(std::span<const uint32_t> words);

@@ -11,7 +11,6 @@
 #include <random>
 
 #include "processor/unwind/table.h"
-#include "tests/bpf/host_walk.h"
 #include "tests/bpf/host_world.h"
 
 namespace splitprof {
@@ -33,7 +32,7 @@ __attribute__((noinline)) void capture(Captured& captured) {
   walk.fp = fp;
   walk.exact = 1;
   walk.registers_known = 0;
-  sp_host_walk(&walk);
+  walk_on_host(walk, *captured.world);
   _Unwind_Backtrace(
       [](_Unwind_Context* context, void* oracle) {
         // Above the outermost frame it reports one of address 0.
@@ -181,7 +180,7 @@ TEST_F(NativeWalk, FollowsFramePointersWhereThereIsNoTable) {
   walk_->sp = reinterpret_cast<uint64_t>(&chain[0]) - 8;
   walk_->fp = reinterpret_cast<uint64_t>(&chain[0]);
   walk_->exact = 1;
-  sp_host_walk(walk_.get());
+  walk_on_host(*walk_, world_);
   EXPECT_EQ(frames(), (std::vector<uint64_t>{0x10000, 0x10100, 0x10200, 0x10300}));
   EXPECT_EQ(walk_->sample.end, SP_COUNT_complete);
 }
@@ -210,7 +209,7 @@ TEST_F(NativeWalk, GoesOnOnAnotherStackThatLiesBelow) {
   walk_->fp = reinterpret_cast<uint64_t>(&stacks.left);
   stacks.left[1] = 0x10200;  // its caller has no rows, and a frame pointer of 0: the outermost
   walk_->exact = 0;
-  sp_host_walk(walk_.get());
+  walk_on_host(*walk_, world_);
   EXPECT_EQ(frames(), (std::vector<uint64_t>{0x10010, 0x10200}));
   EXPECT_EQ(walk_->sample.end, SP_COUNT_complete);
 }
@@ -238,7 +237,7 @@ TEST_F(NativeWalk, KnowsASignalTrampolineByItsCodeWhereNoRowDescribesIt) {
     walk_->sp = reinterpret_cast<uint64_t>(signal_frame.data());
     walk_->fp = 0;
     walk_->exact = 0;
-    sp_host_walk(walk_.get());
+    walk_on_host(*walk_, world_);
     const std::vector<uint64_t> whole = {start, start + 512}, alone = {start};
     EXPECT_EQ(frames(), has_code ? whole : alone);
     EXPECT_EQ(walk_->sample.end, SP_COUNT_complete);
@@ -267,7 +266,7 @@ TEST(MappingSearch, FindsWhatAScanFinds) {
       walk->pc = random() % (at + 0x2000);
       const bool known = std::ranges::any_of(
           mappings, [&](const auto& m) { return walk->pc >= m.start && walk->pc - m.start < m.n_pages * 4096ull; });
-      sp_host_walk(walk.get());
+      walk_on_host(*walk, world);
       // A frame pointer of 0 ends a walk in known code at once.
       EXPECT_EQ(walk->sample.end, known ? SP_COUNT_complete : SP_COUNT_no_mapping) << std::hex << walk->sample.n_cells;
     }

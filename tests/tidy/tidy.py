@@ -76,7 +76,9 @@ ALLOWED = {
     "sampler/start": ("sampler/opener/deny.h", "bpf/abi.h"),
     "processor": ("processor/", "schema/", "bpf/abi.h", "bpf/counters.def"),
     "processor/elf": ("processor/ingest/input.h",),
-    "processor/unwind": ("processor/elf/", "processor/ingest/input.h", "bpf/abi.h"),
+    # The kernel's unwinder is compiled for the host, too: there is no second one.
+    "processor/unwind": ("processor/elf/", "processor/ingest/input.h", "bpf/abi.h", "bpf/walk.h", "bpf/env.bpf.h",
+                         "bpf/native.bpf.c"),
     "processor/dwarf": ("processor/elf/", "processor/ingest/input.h"),
     "processor/symbols": ("processor/elf/", "processor/dwarf/", "processor/traces/", "processor/ingest/input.h"),
     "processor/traces": ("bpf/abi.h", "bpf/counters.def"),
