@@ -9,9 +9,11 @@
 #include <cerrno>
 #include <cstring>
 
+#include "processor/capture/capture_writer.h"
 #include "processor/config/config.h"
 #include "processor/ingest/sampler_client.h"
 #include "processor/options.h"
+#include "processor/replay.h"
 #include "processor/report.h"
 #include "processor/run.h"
 #include "processor/sandbox.h"
@@ -33,6 +35,16 @@ Result<kj::AutoCloseFd> connection_to_sampler(const ProcessorOptions& options) {
   if (fcntl(options.sampler_fd, F_SETFD, FD_CLOEXEC) != 0)
     return fail(Errc::not_found, "--sampler-fd {}: no such descriptor", options.sampler_fd);
   return kj::AutoCloseFd(options.sampler_fd);
+}
+
+SessionEntry describe_session(const ProcessorOptions& options, uint64_t connected_ns) {
+  SessionEntry session{.version = SPLITPROF_VERSION,
+                       .hz = options.hz,
+                       .duration_ns = static_cast<uint64_t>(options.duration_s * 1e9),
+                       .connected_ns = connected_ns,
+                       .pids = {}};
+  for (const Pid pid : options.pids) session.pids.push_back(pid.value);
+  return session;
 }
 
 // The configuration's part of the options, with its output opened.
@@ -58,14 +70,19 @@ Result<int> run(ProcessorOptions options) {
 
   Metrics metrics;
   SamplerClient client(kj::mv(connection), {});
-  Run session(client, metrics,
+  std::optional<CaptureWriter> capture;
+  if (options.capture_fd >= 0)
+    capture.emplace(client, metrics, options.capture_fd, describe_session(options, client.connected_ns()),
+                    CaptureLog::Limits{.max_bytes = options.capture_limit_mib << 20});
+  Run session(capture ? static_cast<Input&>(*capture) : client, metrics,
               {.hz = options.hz,
                .only = options.pids,
                .duration_ns = static_cast<uint64_t>(options.duration_s * 1e9),
                .report_interval_ns = report_interval_ns});
   unsigned failed = 0;
   session.on_progress = [&] {
-    return options.progress_fd < 0 || write_progress(options.progress_fd, session, metrics);
+    // Nobody waits for the result any more: a stop like any other, so that a replay has it, too.
+    if (options.progress_fd >= 0 && !write_progress(options.progress_fd, session, metrics)) client.stop();
   };
   session.on_report = [&](const Profile& profile, const Symbolizer& symbolizer) {
     metrics.jobs_abandoned = client.jobs_abandoned();
@@ -75,7 +92,9 @@ Result<int> run(ProcessorOptions options) {
     summary.sandbox = lacking;
     failed += write_outputs(profile, symbolizer, options, summary);
   };
-  TRY(session.run());
+  const auto ran = session.run();
+  if (capture) TRY(capture->finish());
+  if (!ran) return Error(ran.error());
   return failed == 0 ? 0 : 1;
 }
 
@@ -89,7 +108,8 @@ int main(int argc, char** argv) {
   const splitprof::log::KjMessages kj_messages;
   signal(SIGPIPE, SIG_IGN);  // a peer that is gone is an error of the write
   try {
-    const auto code = splitprof::run(*parsed.options);
+    const auto code =
+        parsed.options->replay_fd < 0 ? splitprof::run(*parsed.options) : splitprof::replay(*parsed.options);
     if (code) return *code;
     splitprof::log::error("{}", code.error().message);
   } catch (const kj::Exception& exception) {

@@ -40,6 +40,23 @@ ParsedOptions parse_options(int argc, char** argv) {
                  ->type_name("N")
                  ->check(CLI::NonNegativeNumber)
                  ->excludes(path);
+  auto* replay = app.add_option("--replay-fd", options.replay_fd,
+                                "Inherited descriptor of a capture, to be read instead of a sampler")
+                     ->type_name("N")
+                     ->check(CLI::NonNegativeNumber)
+                     ->excludes(path)
+                     ->excludes(fd);
+  app.add_flag("--damaged", options.damaged, "Use what stands before the damage of a capture")->needs(replay);
+  app.add_option("--capture-info-fd", options.capture_info_fd,
+                 "Inherited descriptor to say on what is in the capture, instead of replaying it")
+      ->type_name("N")
+      ->needs(replay);
+  app.add_option("--capture-fd", options.capture_fd, "Inherited descriptor of a file to capture the session in")
+      ->type_name("N")
+      ->excludes(replay);
+  app.add_option("--capture-limit", options.capture_limit_mib, "MiB that a capture may have")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
   app.add_option("--user", options.user, "User to become when started as root")->type_name("NAME");
   app.add_option("--config", options.config_path, "Configuration of a daemon: docs/configuration.md")
       ->type_name("FILE");
@@ -60,7 +77,8 @@ ParsedOptions parse_options(int argc, char** argv) {
   app.add_option("--log-level", level, "debug, info, warn or error")->capture_default_str();
   try {
     app.parse(argc, argv);
-    if (path->empty() && fd->empty()) throw CLI::RequiredError("--sampler or --sampler-fd");
+    if (path->empty() && fd->empty() && replay->empty())
+      throw CLI::RequiredError("--sampler, --sampler-fd or --replay-fd");
     for (const auto& text : outputs) {
       const auto target = parse_output(text);
       if (!target) throw CLI::ValidationError("--output", text + " is not folded:N, pprof:N or html:N");

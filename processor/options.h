@@ -26,6 +26,11 @@ struct ProcessorOptions {
   std::string user;          // to become; empty: the default one
   std::string config_path;
   std::vector<OutputTarget> outputs;
+  int capture_fd = -1;  // to write the session to
+  uint64_t capture_limit_mib = 1024;
+  int replay_fd = -1;        // a capture to read instead of a sampler
+  bool damaged = false;      // of which what stands before its damage is used
+  int capture_info_fd = -1;  // to say on it what is in the capture, instead of replaying it
   int summary_fd = -1;
   int progress_fd = -1;
   uint32_t hz = 20;  // samples a second of busy time and CPU

@@ -99,7 +99,7 @@ void Run::go_on(uint64_t now_ns) {
       }
       if (now_ns >= next_progress_ns_ && now_ns != 0) {
         next_progress_ns_ = now_ns + kSecondNs;
-        if (!on_progress()) begin_to_stop();
+        on_progress();
       }
       if (options_.report_interval_ns != 0 && now_ns >= next_report_ns_) begin_report();
       if (reported_ != nullptr && loader_.load_for(*reported_)) finish_report();

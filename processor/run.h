@@ -26,8 +26,8 @@ class Run {
 
   Run(Input& input, Metrics& metrics, Options options);
 
-  // Called once a second, first when sampling has begun. False: nobody waits for the result any more, so end.
-  std::function<bool()> on_progress = [] { return true; };
+  // Called once a second, first when sampling has begun.
+  std::function<void()> on_progress = [] {};
   // Called with each finished profile, whose symbols are loaded; the last time at the end.
   std::function<void(const Profile&, const Symbolizer&)> on_report = [](const Profile&, const Symbolizer&) {};
 

@@ -8,6 +8,7 @@
 #include "processor/command/check.h"
 #include "processor/command/duration.h"
 #include "processor/command/record.h"
+#include "processor/command/report.h"
 
 namespace {
 
@@ -44,8 +45,11 @@ int main(int argc, char** argv) {
       ->allow_extra_args(false);
   record
       ->add_option("-o,--output", options.outputs,
-                   "File to write, its format by its end: .folded .pb.gz .html (repeatable)")
+                   "File to write, its format by its end: .folded .pb.gz .html .splitprof (repeatable)")
       ->allow_extra_args(false);
+  record->add_option("--capture-limit", options.capture_limit_mib, "MiB that a .splitprof may have")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1 << 20));
   record
       ->add_option("--summary", options.summaries,
                    "File for the summary: JSON when it ends in .json, else text (repeatable)")
@@ -63,12 +67,38 @@ int main(int argc, char** argv) {
       "  sudo splitprof record -o build.html -- make -j8\n"
       "Exit status: COMMAND's, or 0; 1 when the recording failed; above 100 for wrong flags.");
 
+  splitprof::ReportOptions report_options;
+  auto* report =
+      app.add_subcommand("report", "Make outputs from a capture (record -o FILE.splitprof); needs no rights");
+  report->add_option("CAPTURE", report_options.capture, "What record wrote")->required();
+  report
+      ->add_option("-o,--output", report_options.outputs,
+                   "File to write, its format by its end: .folded .pb.gz .html (repeatable)")
+      ->allow_extra_args(false);
+  report
+      ->add_option("--summary", report_options.summaries,
+                   "File for the summary: JSON when it ends in .json, else text (repeatable)")
+      ->allow_extra_args(false);
+  report->add_flag("--damaged", report_options.damaged, "Use what stands before the damage of a cut or broken capture");
+  report->add_option("--log-level", report_options.log_level, "debug, info, warn, error")->capture_default_str();
+  report->add_flag("-q,--quiet", report_options.quiet, "No summary on the terminal");
+  report->footer(
+      "Example: splitprof report session.splitprof -o flamegraph.html\n"
+      "Exit status: 0; 1 when the capture is damaged (see --damaged) or an output failed; above 100 for wrong flags.");
+
+  std::string capture;
+  auto* info = app.add_subcommand("capture-info", "Say what is in a capture, secrets included");
+  info->add_option("CAPTURE", capture, "What record wrote")->required();
+  info->footer("Exit status: 0; 1 when the capture is damaged, or none.");
+
   auto* check = app.add_subcommand("check", "Say what this host allows, what is missing, what it costs, what mends it");
   check->footer(
       "Exit status: 0 when recording can work here, else 1. Run it with the rights that recording will have.");
 
   CLI11_PARSE(app, argc, argv);
   if (*check) return splitprof::check_host();
+  if (*report) return splitprof::report(report_options);
+  if (*info) return splitprof::capture_info(capture);
   if (!duration.empty()) options.duration_seconds = splitprof::parse_duration(duration).value();
   return splitprof::record(options, started_ns);
 }

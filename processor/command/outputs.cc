@@ -2,7 +2,9 @@
 #include "processor/command/outputs.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string_view>
@@ -13,14 +15,24 @@ namespace {
 struct Format {
   std::string_view suffix, name;
 };
-constexpr Format kFormats[] = {{".folded", "folded"}, {".pb.gz", "pprof"}, {".html", "html"}};
+constexpr Format kFormats[] = {
+    {".folded", "folded"}, {".pb.gz", "pprof"}, {".html", "html"}, {".splitprof", "capture"}};
 
 }  // namespace
 
 Result<std::string> format_of(const std::string& path) {
   for (const auto& [suffix, name] : kFormats)
     if (path.size() > suffix.size() && path.ends_with(suffix)) return std::string(name);
-  return fail(Errc::unsupported, "{}: the name has to end in .folded, .pb.gz or .html, which chooses the format", path);
+  return fail(Errc::unsupported,
+              "{}: the name has to end in .folded, .pb.gz, .html or .splitprof, which chooses the format", path);
+}
+
+Result<kj::AutoCloseFd> open_capture(const std::string& path, const InvokingUser& user) {
+  const AsUser as_user(user);
+  kj::AutoCloseFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600));
+  // One that was there already keeps its mode.
+  if (fd.get() < 0 || fchmod(fd, 0600) != 0) return fail(Errc::io, "cannot write {}: {}", path, std::strerror(errno));
+  return kj::mv(fd);
 }
 
 Result<kj::AutoCloseFd> open_for_writing(const std::string& path, const InvokingUser& user) {
@@ -36,7 +48,9 @@ Result<std::vector<OutputFile>> open_outputs(const std::vector<std::string>& pat
     const auto format = TRY(format_of(path));
     files.push_back({path, format, {}});
   }
-  for (auto& file : files) file.fd = TRY(open_for_writing(file.path, user));
+  if (std::count_if(files.begin(), files.end(), is_capture) > 1)
+    return fail(Errc::unsupported, "only one capture (.splitprof) can be written at a time");
+  for (auto& file : files) file.fd = TRY((is_capture(file) ? open_capture : open_for_writing)(file.path, user));
   return files;
 }
 

@@ -16,13 +16,17 @@ namespace splitprof {
 
 struct OutputFile {
   std::string path;
-  std::string format;  // as splitprof-processor --output takes it: folded, pprof, html
+  std::string format;  // as splitprof-processor --output takes it: folded, pprof, html; or capture
   kj::AutoCloseFd fd;
 };
 
 Result<std::string> format_of(const std::string& path);
 
-// Creates or empties each file; nothing is created when a name has no known suffix.
+inline bool is_capture(const OutputFile& file) {
+  return file.format == "capture";
+}
+
+// Creates or empties each file, a capture with mode 0600; nothing is created when a name has no known suffix.
 Result<std::vector<OutputFile>> open_outputs(const std::vector<std::string>& paths, const InvokingUser& user);
 
 Result<kj::AutoCloseFd> open_for_writing(const std::string& path, const InvokingUser& user);

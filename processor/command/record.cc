@@ -18,6 +18,7 @@
 #include <optional>
 
 #include "processor/command/child.h"
+#include "processor/command/launch.h"
 #include "processor/command/outputs.h"
 #include "processor/command/process_cost.h"
 #include "processor/command/progress.h"
@@ -31,48 +32,11 @@ constexpr int kFinishSeconds = 120;
 // The sampler ends by itself once its peer is gone.
 constexpr int kSamplerEndMs = 3000;
 constexpr int kCommandEndMs = 2000;
-constexpr size_t kMaxSummaryBytes = 1 << 20;
 
 uint64_t now_ns() {
   timespec now = {};
   clock_gettime(CLOCK_MONOTONIC, &now);
   return static_cast<uint64_t>(now.tv_sec) * 1000000000 + static_cast<uint64_t>(now.tv_nsec);
-}
-
-struct Ends {
-  kj::AutoCloseFd ours, theirs;
-};
-
-Result<Ends> make_pipe() {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return fail(Errc::io, "pipe: {}", std::strerror(errno));
-  fcntl(ends[0], F_SETFL, O_NONBLOCK);
-  return Ends{kj::AutoCloseFd(ends[0]), kj::AutoCloseFd(ends[1])};
-}
-
-// The daemons stand beside this very program.
-Result<std::string> find_daemon(const char* name) {
-  std::array<char, 4096> self = {};
-  const ssize_t length = readlink("/proc/self/exe", self.data(), self.size());
-  if (length <= 0) return fail(Errc::io, "cannot read /proc/self/exe: is /proc mounted?");
-  std::string path(self.data(), static_cast<size_t>(length));
-  path = path.substr(0, path.rfind('/') + 1) + name;
-  if (access(path.c_str(), X_OK) != 0) return fail(Errc::not_found, "{} is missing: build it first", path);
-  return path;
-}
-
-// Reads what is there; false: the other side has closed.
-bool read_available(int fd, std::string& into) {
-  std::array<char, 16384> block;
-  for (;;) {
-    const ssize_t size = read(fd, block.data(), block.size());
-    if (size > 0) {
-      into.append(block.data(), static_cast<size_t>(size));
-      if (into.size() > kMaxSummaryBytes) return false;
-      continue;
-    }
-    return size < 0 && (errno == EAGAIN || errno == EINTR);
-  }
 }
 
 class Recording {
@@ -169,12 +133,16 @@ Result<> Recording::start_processor(int sampler_fd) {
     plan.arguments.insert(plan.arguments.end(), {flag, value});
   };
   for (const auto& file : files_) {
-    add("--output", fmt::format("{}:{}", file.format, file.fd.get()));
+    if (is_capture(file))
+      add("--capture-fd", std::to_string(file.fd.get()));
+    else
+      add("--output", fmt::format("{}:{}", file.format, file.fd.get()));
     plan.inherit.push_back(file.fd.get());
   }
   for (const uint32_t pid : options_.pids) add("--pid", std::to_string(pid));
   if (command_) add("--pid", std::to_string(command_->pid()));
   if (options_.duration_seconds > 0) add("--duration", fmt::format("{}", options_.duration_seconds));
+  add("--capture-limit", std::to_string(options_.capture_limit_mib));
   if (!options_.log_level.empty()) add("--log-level", options_.log_level);
   processor_ = TRY(Child::start(plan));
   costs_.add(processor_->pid(), "processor");

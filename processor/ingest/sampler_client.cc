@@ -266,6 +266,9 @@ void SamplerClient::ask(Ticket ticket, Question question) {
 void SamplerClient::start(std::unique_ptr<Job> job) {
   if (!state_->workers.submit(std::move(job))) ++state_->jobs_dropped;
 }
+void SamplerClient::stop() {
+  state_->push(StopEvent{});
+}
 uint64_t SamplerClient::connected_ns() const {
   return state_->connected_ns;
 }

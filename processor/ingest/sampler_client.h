@@ -33,6 +33,9 @@ class SamplerClient final : public Input {
   void ask(Ticket ticket, Question question) override;
   void start(std::unique_ptr<Job> job) override;
 
+  // Brings a StopEvent, after what is on its way already.
+  void stop();
+
   uint64_t connected_ns() const;  // CLOCK_MONOTONIC, when the ring was open
   size_t unfinished_jobs() const;
   uint64_t jobs_abandoned() const;

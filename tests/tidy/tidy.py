@@ -87,6 +87,7 @@ ALLOWED = {
                          "bpf/counters.def"),
     "processor/processes": ("processor/elf/", "processor/unwind/", "processor/symbols/", "processor/ingest/",
                             "processor/traces/", "processor/telemetry/", "bpf/abi.h"),
+    "processor/capture": ("processor/elf/", "processor/ingest/", "processor/telemetry/"),
     "processor/config": (),
     "processor/telemetry": (),
     # The launcher links neither daemon. The list of capabilities is text, and the summary is a plain value.
