@@ -55,8 +55,9 @@ Result<ElfFile> ElfFile::open(ReadableFile& file) {
   if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return fail(Errc::malformed, "not an ELF file");
   if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB)
     return fail(Errc::unsupported, "not a 64-bit little-endian ELF file");
-  if (header.e_type != ET_EXEC && header.e_type != ET_DYN)
-    return fail(Errc::unsupported, "neither an executable nor a library: type {}", header.e_type);
+  // ET_REL: .dwo files, what a compiler put most of its DWARF into.
+  if (header.e_type != ET_EXEC && header.e_type != ET_DYN && header.e_type != ET_REL)
+    return fail(Errc::unsupported, "no executable, library or object file: type {}", header.e_type);
   if (!known_machine(header.e_machine)) return fail(Errc::unsupported, "ELF machine {}", header.e_machine);
   elf.machine_ = Machine{header.e_machine};
   if (header.e_phnum > kMaxProgramHeaders) return fail(Errc::too_large, "{} program headers", header.e_phnum);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ElfFile: the headers of one 64-bit little-endian ELF executable or library (x86-64, arm64), read in bounded pieces
-// and checked; section contents are read when asked for. The file outlives it. One thread at a time, a worker's. A
-// file without section headers is fine. Says nothing about what sections mean: symbol_table and unwind/ do.
+// ElfFile: the headers of one 64-bit little-endian ELF executable, library or object file (x86-64, arm64), read in
+// bounded pieces and checked; section contents are read when asked for. The file outlives it. One thread at a time, a
+// worker's. A file without section headers is fine. Says nothing about what sections mean: symbol_table and unwind/ do.
 #pragma once
 
 #include <span>

@@ -95,7 +95,7 @@ TEST(ElfFile, RefusesWhatItDoesNotUnderstand) {
   EXPECT_EQ(spoiled([](auto& b) { b.header.e_ident[EI_CLASS] = ELFCLASS32; }), Errc::unsupported);
   EXPECT_EQ(spoiled([](auto& b) { b.header.e_ident[EI_DATA] = ELFDATA2MSB; }), Errc::unsupported);
   EXPECT_EQ(spoiled([](auto& b) { b.header.e_machine = EM_RISCV; }), Errc::unsupported);
-  EXPECT_EQ(spoiled([](auto& b) { b.header.e_type = ET_REL; }), Errc::unsupported);
+  EXPECT_EQ(spoiled([](auto& b) { b.header.e_type = ET_CORE; }), Errc::unsupported);
   EXPECT_EQ(spoiled([](auto& b) { b.segments.resize(1171); }), Errc::too_large);
   EXPECT_EQ(spoiled([](auto& b) { b.header.e_phentsize = 1; }), Errc::malformed);
   EXPECT_EQ(spoiled([](auto& b) { b.header.e_shentsize = 1; }), Errc::malformed);
