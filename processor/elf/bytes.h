@@ -39,6 +39,38 @@ class Bytes {
     return value;
   }
 
+  // The same for inner loops, which cannot afford an Error that nobody reads: false past the end.
+  template <typename T>
+  [[nodiscard]] bool read_into(T& value) {
+    static_assert(std::is_trivially_copyable_v<T>);
+    if (remaining() < sizeof(T)) [[unlikely]]
+      return false;
+    std::memcpy(&value, memory_.data() + position_, sizeof(T));
+    position_ += sizeof(T);
+    return true;
+  }
+  [[nodiscard]] bool uleb128_into(uint64_t& value) {
+    if (!at_end() && (byte_at(position_) & 0x80) == 0) [[likely]] {
+      value = byte_at(position_++);
+      return true;
+    }
+    const auto read = long_uleb128();
+    if (read) value = *read;
+    return read.has_value();
+  }
+  [[nodiscard]] bool sleb128_into(int64_t& value) {
+    const auto read = sleb128();
+    if (read) value = *read;
+    return read.has_value();
+  }
+  [[nodiscard]] bool take_into(uint64_t size, Bytes& taken) {
+    if (size > remaining()) [[unlikely]]
+      return false;
+    taken = Bytes(memory_.subspan(position_, size));
+    position_ += size;
+    return true;
+  }
+
   // DWARF's variable-length numbers (DWARF 5, section 7.6). One that does not fit in 64 bits is malformed.
   Result<uint64_t> uleb128() {
     if (!at_end() && (byte_at(position_) & 0x80) == 0) [[likely]]
@@ -67,6 +99,8 @@ class Bytes {
     return Ok{};
   }
 
+  // What is left, as a cursor of its own.
+  Bytes rest() const { return Bytes(memory_.subspan(position_)); }
   // `size` bytes from `offset`, both counted from the beginning, wherever the cursor stands.
   Result<Bytes> sub(uint64_t offset, uint64_t size) const;
 

@@ -4,6 +4,7 @@
 #include "processor/unwind/cfi.h"
 
 #include "processor/unwind/expression.h"
+#include "processor/unwind/rule.h"
 
 namespace splitprof {
 namespace {
@@ -12,6 +13,8 @@ constexpr size_t kMaxRowsOfFunction = 1 << 18;  // node 20 has 894 at most, libL
 constexpr size_t kMaxRemembered = 64;           // gcc nests one, hand-written assembly two
 
 enum : uint8_t {
+  kHighBits = 0xc0,
+  kLowBits = 0x3f,
   kAdvanceLoc = 0x40,  // the high two bits; the low six are the operand
   kOffset = 0x80,
   kRestore = 0xc0,
@@ -45,6 +48,10 @@ enum : uint8_t {
   kGnuNegativeOffsetExtended = 0x2f,  // old PowerPC compilers
 };
 
+// Operands are read first and looked at once all of them are there.
+#define READ(call) \
+  if (!(call)) return Fault::cut_off
+
 // Offsets from a file wrap round as two's complement: absurd ones do not fit in a rule, which is found out later.
 int64_t scaled(uint64_t factor, int64_t alignment) {
   return static_cast<int64_t>(factor * static_cast<uint64_t>(alignment));
@@ -54,215 +61,288 @@ uint16_t register_number(uint64_t number) {
   return number < kNoRegister ? static_cast<uint16_t>(number) : kNoRegister;
 }
 
-}  // namespace
+// What can be wrong with instructions. Millions are run, so an Error is made only of the one that ends a run.
+enum class Fault {
+  none,
+  cut_off,
+  unknown,
+  half_of_nothing,
+  nothing_remembered,
+  too_many_remembered,
+  backwards,
+  too_long
+};
 
-UnwindRegisters unwind_registers(Machine machine) {
-  return machine == Machine::x86_64 ? UnwindRegisters{.fp = 6, .sp = 7} : UnwindRegisters{.fp = 29, .sp = 31};
+Error error_of(Fault fault) {
+  switch (fault) {
+    case Fault::none:
+    case Fault::cut_off:
+      return fail(Errc::truncated, "a call frame instruction is cut off");
+    case Fault::unknown:
+      return fail(Errc::unsupported, "a call frame instruction that nobody knows");
+    case Fault::half_of_nothing:
+      return fail(Errc::malformed, "half of a CFA where there was none");
+    case Fault::nothing_remembered:
+      return fail(Errc::malformed, "no state was remembered");
+    case Fault::too_many_remembered:
+      return fail(Errc::too_large, "more than {} states are remembered", kMaxRemembered);
+    case Fault::backwards:
+      return fail(Errc::malformed, "rows go backwards");
+    case Fault::too_long:
+      return fail(Errc::too_large, "a function of more than {} rows", kMaxRowsOfFunction);
+  }
+  return fail(Errc::malformed, "a call frame instruction");
 }
+
+}  // namespace
 
 // One run over the instructions of a CIE or an FDE.
 class CfiRunner::Execution {
  public:
   Execution(CfiRunner& runner, const Cie& cie, const State& initial)
-      : registers_(runner.registers_), remembered_(runner.remembered_), cie_(cie), initial_(initial), state_(initial) {
+      : registers_(runner.registers_),
+        remembered_(runner.remembered_),
+        cie_(cie),
+        return_register_(cie.return_register),
+        data_alignment_(cie.data_alignment),
+        initial_(initial),
+        state_(initial) {
     remembered_.clear();
   }
 
-  Result<State> run_cie();
-  Result<> run_fde(const Fde& fde, std::vector<Row>& rows);
+  const State& state() const { return state_; }
+  Fault step(uint8_t code, Bytes& in);
 
  private:
-  Result<> step(uint8_t code, Bytes& in);
+  Fault extended_step(uint8_t code, Bytes& in);
   // The rule of a register, or null when it is none of those that matter here.
-  RegisterRule* rule_of(uint64_t reg, State& state) const {
-    if (reg == registers_.fp) return &state.fp;
-    if (reg == cie_.return_register) return &state.ra;
+  RegisterRule* rule_of(uint64_t reg) {
+    if (reg == registers_.fp) return &state_.fp;
+    if (reg == return_register_) return &state_.ra;
     return nullptr;
   }
   void set(uint64_t reg, RegisterRule rule) {
-    if (RegisterRule* target = rule_of(reg, state_)) *target = rule;
+    if (RegisterRule* target = rule_of(reg)) *target = rule;
   }
   void restore(uint64_t reg) {
-    if (RegisterRule* target = rule_of(reg, state_)) *target = *rule_of(reg, const_cast<State&>(initial_));
+    if (reg == registers_.fp)
+      state_.fp = initial_.fp;
+    else if (reg == return_register_)
+      state_.ra = initial_.ra;
+  }
+  void set_cfa(uint64_t reg, int64_t offset) {
+    for (CfaRule* cfa : {&state_.cfa, &state_.plain_cfa}) {
+      cfa->kind = CfaRule::Kind::register_offset;
+      cfa->reg = register_number(reg);
+      cfa->offset = offset;
+      cfa->addend = 0;
+    }
   }
 
   const UnwindRegisters registers_;
   std::vector<State>& remembered_;
   const Cie& cie_;
+  const uint64_t return_register_;
+  const int64_t data_alignment_;
   const State& initial_;
   State state_;
 };
 
-Result<> CfiRunner::Execution::step(uint8_t code, Bytes& in) {
-  using RegisterKind = RegisterRule::Kind;
-  const int64_t alignment = cie_.data_alignment;
-  if ((code & 0xc0) == kOffset) {
-    set(code & 0x3f, {RegisterKind::cfa_offset, 0, scaled(TRY(in.uleb128()), alignment)});
-    return Ok{};
+// The few instructions that compilers write most of the time.
+[[gnu::always_inline]] inline Fault CfiRunner::Execution::step(uint8_t code, Bytes& in) {
+  uint64_t number;
+  if ((code & kHighBits) == kOffset) {
+    READ(in.uleb128_into(number));
+    set(code & kLowBits, {RegisterRule::Kind::cfa_offset, 0, scaled(number, data_alignment_)});
+    return Fault::none;
   }
-  if ((code & 0xc0) == kRestore) {
-    restore(code & 0x3f);
-    return Ok{};
+  if ((code & kHighBits) == kRestore) {
+    restore(code & kLowBits);
+    return Fault::none;
   }
   switch (code) {
     case kNop:
-    case kNegateRaState:
-    case kNegateRaStateWithPc:
-      return Ok{};
-    case kGnuArgsSize:
-      TRY(in.uleb128());
-      return Ok{};
-
-    case kDefCfa: {
-      const auto reg = register_number(TRY(in.uleb128()));
-      state_.cfa = state_.plain_cfa = {CfaRule::Kind::register_offset, reg, static_cast<int64_t>(TRY(in.uleb128()))};
-      return Ok{};
-    }
-    case kDefCfaSf: {
-      const auto reg = register_number(TRY(in.uleb128()));
-      state_.cfa = state_.plain_cfa = {CfaRule::Kind::register_offset, reg,
-                                       scaled(static_cast<uint64_t>(TRY(in.sleb128())), alignment)};
-      return Ok{};
-    }
-    case kDefCfaRegister:
+      return Fault::none;
     case kDefCfaOffset:
-    case kDefCfaOffsetSf: {
-      // After an expression the register and offset before it are what is half replaced. DWARF forbids that, but
-      // libgcrypt 1.10's SHA code does it, and libgcc and readelf agree on what it means.
-      CfaRule& cfa = state_.plain_cfa;
-      if (cfa.kind == CfaRule::Kind::none) return fail(Errc::malformed, "half of a CFA where there was none");
-      if (code == kDefCfaRegister) cfa.reg = register_number(TRY(in.uleb128()));
-      if (code == kDefCfaOffset) cfa.offset = static_cast<int64_t>(TRY(in.uleb128()));
-      if (code == kDefCfaOffsetSf) cfa.offset = scaled(static_cast<uint64_t>(TRY(in.sleb128())), alignment);
-      state_.cfa = cfa;
-      return Ok{};
-    }
-    case kDefCfaExpression:
-      state_.cfa = cfa_rule_of_expression(TRY(in.take_block()), registers_);
-      return Ok{};
-
-    case kOffsetExtended: {
-      const auto reg = TRY(in.uleb128());
-      set(reg, {RegisterKind::cfa_offset, 0, scaled(TRY(in.uleb128()), alignment)});
-      return Ok{};
-    }
-    case kOffsetExtendedSf: {
-      const auto reg = TRY(in.uleb128());
-      set(reg, {RegisterKind::cfa_offset, 0, scaled(static_cast<uint64_t>(TRY(in.sleb128())), alignment)});
-      return Ok{};
-    }
-    case kGnuNegativeOffsetExtended: {
-      const auto reg = TRY(in.uleb128());
-      set(reg, {RegisterKind::cfa_offset, 0, scaled(0 - TRY(in.uleb128()), alignment)});
-      return Ok{};
-    }
-    case kValOffset: {
-      const auto reg = TRY(in.uleb128());
-      set(reg, {RegisterKind::cfa_value, 0, scaled(TRY(in.uleb128()), alignment)});
-      return Ok{};
-    }
-    case kValOffsetSf: {
-      const auto reg = TRY(in.uleb128());
-      set(reg, {RegisterKind::cfa_value, 0, scaled(static_cast<uint64_t>(TRY(in.sleb128())), alignment)});
-      return Ok{};
-    }
-    case kRestoreExtended:
-      restore(TRY(in.uleb128()));
-      return Ok{};
-    case kUndefined:
-      set(TRY(in.uleb128()), {RegisterKind::undefined});
-      return Ok{};
-    case kSameValue:
-      set(TRY(in.uleb128()), {RegisterKind::same});
-      return Ok{};
-    case kRegister: {
-      const auto reg = TRY(in.uleb128());
-      set(reg, {RegisterKind::other_register, register_number(TRY(in.uleb128()))});
-      return Ok{};
-    }
-    case kExpression: {
-      const auto reg = TRY(in.uleb128());
-      set(reg, register_rule_of_expression(TRY(in.take_block())));
-      return Ok{};
-    }
-    case kValExpression: {
-      const auto reg = TRY(in.uleb128());
-      TRY(in.take_block());
-      set(reg, {RegisterKind::value});
-      return Ok{};
-    }
-
+      READ(in.uleb128_into(number));
+      if (state_.plain_cfa.kind == CfaRule::Kind::none) return Fault::half_of_nothing;
+      set_cfa(state_.plain_cfa.reg, static_cast<int64_t>(number));
+      return Fault::none;
     case kRememberState:
-      if (remembered_.size() >= kMaxRemembered) return fail(Errc::too_large, "too many states are remembered");
+      if (remembered_.size() >= kMaxRemembered) return Fault::too_many_remembered;
       remembered_.push_back(state_);
-      return Ok{};
+      return Fault::none;
     case kRestoreState:
-      if (remembered_.empty()) return fail(Errc::malformed, "no state was remembered");
+      if (remembered_.empty()) return Fault::nothing_remembered;
       state_ = remembered_.back();
       remembered_.pop_back();
-      return Ok{};
+      return Fault::none;
     default:
-      return fail(Errc::unsupported, "call frame instruction {:#x}", code);
+      return extended_step(code, in);
   }
 }
 
-Result<CfiRunner::State> CfiRunner::Execution::run_cie() {
-  Bytes in = cie_.instructions;
-  while (!in.at_end()) {
-    const auto code = TRY(in.read<uint8_t>());
-    TRY(step(code, in));
+Fault CfiRunner::Execution::extended_step(uint8_t code, Bytes& in) {
+  using Kind = RegisterRule::Kind;
+  uint64_t reg, number;
+  int64_t offset;
+  Bytes block;
+  switch (code) {
+    case kNegateRaState:
+    case kNegateRaStateWithPc:
+      return Fault::none;
+    case kGnuArgsSize:
+      READ(in.uleb128_into(number));
+      return Fault::none;
+
+    case kDefCfa:
+      READ(in.uleb128_into(reg) && in.uleb128_into(number));
+      set_cfa(reg, static_cast<int64_t>(number));
+      return Fault::none;
+    case kDefCfaSf:
+      READ(in.uleb128_into(reg) && in.sleb128_into(offset));
+      set_cfa(reg, scaled(static_cast<uint64_t>(offset), data_alignment_));
+      return Fault::none;
+    // After an expression the register and offset before it are what is half replaced. DWARF forbids that, but
+    // libgcrypt 1.10's SHA code does it, and libgcc and readelf agree on what it means.
+    case kDefCfaRegister:
+      READ(in.uleb128_into(reg));
+      if (state_.plain_cfa.kind == CfaRule::Kind::none) return Fault::half_of_nothing;
+      set_cfa(reg, state_.plain_cfa.offset);
+      return Fault::none;
+    case kDefCfaOffsetSf:
+      READ(in.sleb128_into(offset));
+      if (state_.plain_cfa.kind == CfaRule::Kind::none) return Fault::half_of_nothing;
+      set_cfa(state_.plain_cfa.reg, scaled(static_cast<uint64_t>(offset), data_alignment_));
+      return Fault::none;
+    case kDefCfaExpression:
+      READ(in.uleb128_into(number) && in.take_into(number, block));
+      state_.cfa = cfa_rule_of_expression(block, registers_);
+      return Fault::none;
+
+    case kOffsetExtended:
+      READ(in.uleb128_into(reg) && in.uleb128_into(number));
+      set(reg, {Kind::cfa_offset, 0, scaled(number, data_alignment_)});
+      return Fault::none;
+    case kOffsetExtendedSf:
+      READ(in.uleb128_into(reg) && in.sleb128_into(offset));
+      set(reg, {Kind::cfa_offset, 0, scaled(static_cast<uint64_t>(offset), data_alignment_)});
+      return Fault::none;
+    case kGnuNegativeOffsetExtended:
+      READ(in.uleb128_into(reg) && in.uleb128_into(number));
+      set(reg, {Kind::cfa_offset, 0, scaled(0 - number, data_alignment_)});
+      return Fault::none;
+    case kValOffset:
+      READ(in.uleb128_into(reg) && in.uleb128_into(number));
+      set(reg, {Kind::cfa_value, 0, scaled(number, data_alignment_)});
+      return Fault::none;
+    case kValOffsetSf:
+      READ(in.uleb128_into(reg) && in.sleb128_into(offset));
+      set(reg, {Kind::cfa_value, 0, scaled(static_cast<uint64_t>(offset), data_alignment_)});
+      return Fault::none;
+    case kRestoreExtended:
+      READ(in.uleb128_into(reg));
+      restore(reg);
+      return Fault::none;
+    case kUndefined:
+      READ(in.uleb128_into(reg));
+      set(reg, {Kind::undefined});
+      return Fault::none;
+    case kSameValue:
+      READ(in.uleb128_into(reg));
+      set(reg, {Kind::same});
+      return Fault::none;
+    case kRegister:
+      READ(in.uleb128_into(reg) && in.uleb128_into(number));
+      set(reg, {Kind::other_register, register_number(number)});
+      return Fault::none;
+    case kExpression:
+      READ(in.uleb128_into(reg) && in.uleb128_into(number) && in.take_into(number, block));
+      set(reg, register_rule_of_expression(block));
+      return Fault::none;
+    case kValExpression:
+      READ(in.uleb128_into(reg) && in.uleb128_into(number) && in.take_into(number, block));
+      set(reg, {Kind::value});
+      return Fault::none;
+    default:
+      return Fault::unknown;
   }
-  return state_;
 }
 
-Result<> CfiRunner::Execution::run_fde(const Fde& fde, std::vector<Row>& rows) {
+#undef READ
+
+Result<CfiRunner::State> CfiRunner::run_cie(const Cie& cie) {
+  const State nothing;
+  Execution execution(*this, cie, nothing);
+  Bytes in = cie.instructions;
+  uint8_t code;
+  while (in.read_into(code))
+    if (const Fault fault = execution.step(code, in); fault != Fault::none) return error_of(fault);
+  return execution.state();
+}
+
+template <typename EndRow>
+Result<> CfiRunner::run_fde(const Fde& fde, EndRow end_row) {
+  const Cie& cie = *fde.cie;
+  if (cie.number >= initial_.size()) initial_.resize(cie.number + 1);
+  if (!initial_[cie.number]) initial_[cie.number] = TRY(run_cie(cie));
+  Execution execution(*this, cie, *initial_[cie.number]);
   const uint64_t end = fde.start.value + fde.size;
   uint64_t at = fde.start.value;
-  const auto end_row = [&] { rows.push_back({ElfAddress(at), state_.cfa, state_.fp, state_.ra, cie_.signal}); };
+  size_t rows = 0;
   Bytes in = fde.instructions;
-  while (!in.at_end()) {
-    const uint64_t code_address = fde.instructions_address.value + in.position();
-    const auto code = TRY(in.read<uint8_t>());
+  uint8_t code;
+  while (in.read_into(code)) {
     uint64_t next;
-    if ((code & 0xc0) == kAdvanceLoc) {
-      next = at + (code & 0x3f) * cie_.code_alignment;
+    if ((code & kHighBits) == kAdvanceLoc) {
+      next = at + (code & kLowBits) * cie.code_alignment;
     } else if (code == kAdvanceLoc1) {
-      next = at + TRY(in.read<uint8_t>()) * cie_.code_alignment;
+      uint8_t delta;
+      if (!in.read_into(delta)) return error_of(Fault::cut_off);
+      next = at + delta * cie.code_alignment;
     } else if (code == kAdvanceLoc2) {
-      next = at + TRY(in.read<uint16_t>()) * cie_.code_alignment;
+      uint16_t delta;
+      if (!in.read_into(delta)) return error_of(Fault::cut_off);
+      next = at + delta * cie.code_alignment;
     } else if (code == kAdvanceLoc4) {
-      next = at + TRY(in.read<uint32_t>()) * cie_.code_alignment;
+      uint32_t delta;
+      if (!in.read_into(delta)) return error_of(Fault::cut_off);
+      next = at + delta * cie.code_alignment;
     } else if (code == kSetLoc) {
-      next = TRY(read_encoded(in, cie_.fde_encoding, ElfAddress(code_address + 1))).value;
+      const ElfAddress here(fde.instructions_address.value + in.position());
+      next = TRY(read_encoded(in, cie.fde_encoding, here)).value;
     } else {
-      TRY(step(code, in));
+      if (const Fault fault = execution.step(code, in); fault != Fault::none) [[unlikely]]
+        return error_of(fault);
       continue;
     }
-    if (next < at) return fail(Errc::malformed, "rows go backwards");
+    if (next < at) return error_of(Fault::backwards);
     if (next >= end) break;  // what follows would be about other functions
-    if (next > at) end_row();
-    if (rows.size() >= kMaxRowsOfFunction) return fail(Errc::too_large, "a function of {} rows", rows.size());
+    if (next > at) {
+      end_row(at, execution.state());
+      if (++rows >= kMaxRowsOfFunction) return error_of(Fault::too_long);
+    }
     at = next;
   }
-  end_row();
+  end_row(at, execution.state());
   return Ok{};
-}
-
-Result<CfiRunner::State> CfiRunner::initial_state(const Cie& cie) {
-  if (cie.number >= initial_.size()) {
-    initial_.resize(cie.number + 1);
-  }
-  if (!initial_[cie.number]) {
-    const State nothing;
-    initial_[cie.number] = TRY(Execution(*this, cie, nothing).run_cie());
-  }
-  return *initial_[cie.number];
 }
 
 Result<> CfiRunner::run(const Fde& fde, std::vector<Row>& rows) {
   rows.clear();
-  const State initial = TRY(initial_state(*fde.cie));
-  auto done = Execution(*this, *fde.cie, initial).run_fde(fde, rows);
+  auto done = run_fde(fde, [&](uint64_t at, const State& state) {
+    rows.push_back({ElfAddress(at), state.cfa, state.fp, state.ra, fde.cie->signal});
+  });
+  if (!done) rows.clear();
+  return done;
+}
+
+Result<> CfiRunner::run(const Fde& fde, std::vector<RuleRow>& rows) {
+  rows.clear();
+  auto done = run_fde(fde, [&](uint64_t at, const State& state) {
+    const sp_rule rule = to_rule(state.cfa, state.fp, state.ra, fde.cie->signal, machine_);
+    rows.push_back({static_cast<uint32_t>(at - fde.start.value), rule_word(rule)});
+  });
   if (!done) rows.clear();
   return done;
 }

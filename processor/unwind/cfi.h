@@ -11,7 +11,8 @@
 #include <vector>
 
 #include "processor/elf/file.h"
-#include "processor/unwind/eh_frame.h"
+#include "processor/unwind/call_frames.h"
+#include "processor/unwind/row_source.h"
 #include "shared/ids.h"
 #include "shared/result.h"
 
@@ -68,15 +69,19 @@ struct UnwindRegisters {
   uint16_t fp = 0;
   uint16_t sp = 0;
 };
-UnwindRegisters unwind_registers(Machine machine);
+constexpr UnwindRegisters unwind_registers(Machine machine) {
+  return machine == Machine::x86_64 ? UnwindRegisters{.fp = 6, .sp = 7} : UnwindRegisters{.fp = 29, .sp = 31};
+}
 
 class CfiRunner {
  public:
-  explicit CfiRunner(Machine machine) : registers_(unwind_registers(machine)) {}
+  explicit CfiRunner(Machine machine) : machine_(machine), registers_(unwind_registers(machine)) {}
 
   // Replaces `rows` by the FDE's rows, starts strictly ascending from fde.start and below its end. When the
-  // instructions are broken there is an error and no row. FDEs come in the order in which the reader gave them.
+  // instructions are broken there is an error and no row. FDEs come from one reader.
   Result<> run(const Fde& fde, std::vector<Row>& rows);
+  // The same as rules (rule.h), without a Row in between.
+  Result<> run(const Fde& fde, std::vector<RuleRow>& rows);
 
  private:
   struct State {
@@ -86,9 +91,12 @@ class CfiRunner {
     RegisterRule ra;
   };
   class Execution;
-  Result<State> initial_state(const Cie& cie);
+  Result<State> run_cie(const Cie& cie);
+  template <typename EndRow>
+  Result<> run_fde(const Fde& fde, EndRow end_row);
 
-  UnwindRegisters registers_;
+  const Machine machine_;
+  const UnwindRegisters registers_;
   // By the CIE's number; empty when its instructions are broken. They run only once.
   std::vector<std::optional<State>> initial_;
   std::vector<State> remembered_;

@@ -2,322 +2,149 @@
 #include "processor/unwind/table.h"
 
 #include <algorithm>
-#include <limits>
-#include <numeric>
+#include <memory>
+#include <vector>
+
+#include "processor/unwind/fde_source.h"
+#include "processor/unwind/page_writer.h"
+#include "processor/unwind/rule_set.h"
 
 namespace splitprof {
 namespace {
 
-constexpr uint64_t kPageBytes = uint64_t{1} << SP_ROW_PAGE_SHIFT;
-constexpr size_t kMaxDistinctRules = 65536;  // before the rarest go; 2,389 files of Debian have 4,456 together
-
-template <typename T>
-bool fits(int64_t value) {
-  return value >= std::numeric_limits<T>::min() && value <= std::numeric_limits<T>::max();
-}
-
-// The kernel's signal frame, as glibc and musl describe it: the CFA is a value saved in it (an expression), or, on
-// arm64, the frame record in it. 'S' alone may also mark an ordinary frame that begins at an exact address.
-bool kernel_signal_frame(const Row& row, Machine machine) {
-  return row.signal && (machine == Machine::arm64 || row.cfa.kind == CfaRule::Kind::deref ||
-                        row.cfa.kind == CfaRule::Kind::expression);
-}
-
-// How the CFA is found; SP_CFA_ASK when it cannot be said. Sets the rule's cfa and cfa_offset.
-bool set_cfa(const CfaRule& cfa, Machine machine, sp_rule& rule) {
-  const UnwindRegisters registers = unwind_registers(machine);
-  if (!fits<int32_t>(cfa.offset)) return false;
-  rule.cfa_offset = static_cast<int32_t>(cfa.offset);
-  switch (cfa.kind) {
-    case CfaRule::Kind::register_offset:
-      if (cfa.reg == registers.sp) {
-        rule.cfa = SP_CFA_SP;
-      } else if (cfa.reg == registers.fp) {
-        rule.cfa = SP_CFA_FP;
-      } else if (cfa.reg < 16) {  // four bits hold no more
-        rule.cfa = static_cast<uint8_t>(SP_CFA_REGISTER | cfa.reg << 4);
-      } else {
-        return false;
-      }
-      return true;
-    case CfaRule::Kind::plt:
-      rule.cfa = SP_CFA_PLT;
-      return true;
-    case CfaRule::Kind::deref:
-      if (cfa.reg == registers.sp)
-        rule.cfa = SP_CFA_DEREF_SP;
-      else if (cfa.reg == registers.fp)
-        rule.cfa = SP_CFA_DEREF_FP;
-      else
-        return false;
-      if (cfa.addend % 8 != 0 || cfa.addend / 8 > 15) return false;
-      rule.cfa |= static_cast<uint8_t>(cfa.addend / 8 << 4);
-      return true;
-    case CfaRule::Kind::expression:
-    case CfaRule::Kind::none:
-      return false;
-  }
-  return false;
-}
-
-// Where frame pointer and return address are. One offset serves both, so not every pair can be said.
-bool set_saved(const Row& row, Machine machine, sp_rule& rule) {
-  using Kind = RegisterRule::Kind;
-  uint8_t fp;
-  int64_t fp_offset = 0;
-  switch (row.fp.kind) {
-    case Kind::unspecified:
-    case Kind::same:
-    case Kind::undefined:  // lost: whatever is there now is as good as anything
-      fp = SP_FP_SAME;
-      break;
-    case Kind::cfa_offset:
-      fp = SP_FP_CFA_OFFSET;
-      fp_offset = row.fp.offset;
-      break;
-    case Kind::at_register:
-      if (row.fp.reg != unwind_registers(machine).fp) return false;
-      fp = SP_FP_FP_OFFSET;
-      fp_offset = row.fp.offset;
-      break;
-    default:
-      return false;
-  }
-  uint8_t ra;
-  const bool arm64 = machine == Machine::arm64;
-  if (row.ra.kind == Kind::cfa_offset) {
-    if (arm64 && fp == SP_FP_CFA_OFFSET && row.ra.offset == row.fp.offset + 8) {
-      ra = SP_RA_AFTER_FP;
-    } else if (row.ra.offset == -8) {
-      ra = SP_RA_CFA_8;
-    } else if (fp == SP_FP_SAME) {
-      ra = SP_RA_CFA_OFFSET;
-      fp_offset = row.ra.offset;
-    } else {
-      return false;
-    }
-  } else if (arm64 && (row.ra.kind == Kind::unspecified || row.ra.kind == Kind::same)) {
-    ra = SP_RA_REGISTER;
-  } else {
-    return false;
-  }
-  if (!fits<int16_t>(fp_offset)) return false;
-  rule.fp_offset = static_cast<int16_t>(fp_offset);
-  rule.saved = SP_RULE_SAVED(fp, ra);
-  return true;
-}
-
-// Writes rows page after page in ascending order of addresses.
-class PageWriter {
+// One source's functions in the order of addresses, one of them read at a time.
+class Functions {
  public:
-  PageWriter(InstallTable& table, uint64_t n_pages) : table_(table), last_page_(table.first_page + n_pages - 1) {
-    table_.counts.reserve(n_pages);
-    open_page(table.first_page);
-  }
+  Functions(RowSource& source, std::span<const Segment> code) : source_(source), index_(code) {}
 
-  // `rule` holds from `address` on.
-  void set(uint64_t address, uint32_t rule) {
-    if (rule == rule_) return;
-    const uint64_t page = address >> SP_ROW_PAGE_SHIFT;
-    if (page > last_page_) return;
-    while (page_ < page) {
-      close_page();
-      open_page(page_ + 1);
-    }
-    const uint32_t offset = address & (kPageBytes - 1);
-    if (SP_ROW_OFFSET(table_.rows.back()) == offset)
-      table_.rows.back() = SP_ROW(offset, rule);  // takes the place of what was carried in
-    else
-      table_.rows.push_back(SP_ROW(offset, rule));
-    rule_ = rule;
+  Result<uint64_t> list() {
+    const uint64_t broken = TRY(source_.list(index_));
+    index_.sort();
+    return broken;
   }
+  size_t size() const { return index_.size(); }
 
-  void finish() {
-    close_page();
-    while (page_ < last_page_) {
-      open_page(page_ + 1);
-      close_page();
+  // The first function, in order, that ends after `address`; null: none is left.
+  const FunctionRows* next(uint64_t address) {
+    while (end_ <= address) {
+      if (at_ == index_.size()) return nullptr;
+      const size_t index = at_++;
+      end_ = 0;
+      if (!source_.read_rows(index_.number(index), current_)) {
+        ++broken_;
+        continue;
+      }
+      ++read_;
+      rows_ += current_.rows.size();
+      end_ = current_.start.value + current_.size;
+      if (at_ < index_.size()) end_ = std::min(end_, index_.start(at_).value);
     }
+    return &current_;
   }
+  uint64_t end() const { return end_; }  // of what `next` returned: its own, or where a later one begins
+
+  uint64_t read() const { return read_; }
+  uint64_t rows() const { return rows_; }
+  uint64_t broken() const { return broken_; }
 
  private:
-  void open_page(uint64_t page) {
-    page_ = page;
-    begin_ = table_.rows.size();
-    table_.rows.push_back(SP_ROW(0, rule_));
-  }
+  RowSource& source_;
+  FunctionIndex index_;
+  size_t at_ = 0;  // the next one to be read
+  FunctionRows current_;
+  uint64_t end_ = 0;
+  uint64_t read_ = 0, rows_ = 0, broken_ = 0;
+};
 
-  void close_page() {
-    size_t count = table_.rows.size() - begin_;
-    if (count > SP_MAX_ROWS_PER_PAGE) {
-      table_.rows.resize(begin_ + 1);
-      table_.rows[begin_] = SP_ROW(0, SP_RULE_ASK);
-      count = 1;
-    } else if (count == 1 && SP_ROW_RULE(table_.rows[begin_]) == SP_RULE_NONE) {
-      table_.rows.resize(begin_);
-      count = 0;
+class Compiler {
+ public:
+  Compiler(std::span<std::unique_ptr<Functions>> levels, InstallTable& table)
+      : levels_(levels), table_(table), writer_(table) {}
+
+  // Writes what holds in [from, to): the functions of this level, and between them those of the next one.
+  void fill(size_t level, uint64_t from, uint64_t to) {
+    if (level == levels_.size()) return writer_.set(from, SP_RULE_NONE);
+    Functions& functions = *levels_[level];
+    while (from < to && table_.rows.size() <= kMaxTableRows) {
+      const FunctionRows* function = functions.next(from);
+      if (function == nullptr || function->start.value >= to) return fill(level + 1, from, to);
+      if (function->start.value > from) fill(level + 1, from, function->start.value);
+      const uint64_t begin = std::max(from, function->start.value);
+      from = std::min(to, functions.end());
+      write(*function, begin, from);
     }
-    table_.counts.push_back(static_cast<uint16_t>(count));
   }
 
+  bool finish() { return writer_.finish(); }
+  RuleSet& rules() { return rules_; }
+
+ private:
+  void write(const FunctionRows& function, uint64_t begin, uint64_t end) {
+    uint32_t carried = SP_RULE_NONE;  // what holds at `begin`
+    bool wrote = false;
+    for (const RuleRow& row : function.rows) {
+      const uint64_t address = function.start.value + row.offset;
+      if (address >= end) break;
+      const uint32_t rule = rules_.use(row.rule);
+      if (address <= begin) {
+        carried = rule;
+        continue;
+      }
+      if (!std::exchange(wrote, true)) writer_.set(begin, carried);
+      writer_.set(address, rule);
+    }
+    if (!wrote) writer_.set(begin, carried);
+  }
+
+  std::span<std::unique_ptr<Functions>> levels_;
   InstallTable& table_;
-  const uint64_t last_page_;
-  uint64_t page_ = 0;
-  size_t begin_ = 0;  // of the page's rows
-  uint32_t rule_ = SP_RULE_NONE;
+  PageWriter writer_;
+  RuleSet rules_;
 };
 
 }  // namespace
 
-sp_rule to_rule(const Row& row, Machine machine) {
-  if (row.ra.kind == RegisterRule::Kind::undefined) return {.cfa = SP_CFA_END};
-  if (kernel_signal_frame(row, machine)) return {.cfa = SP_CFA_SIGNAL};
-  if (row.cfa.kind == CfaRule::Kind::none) return {.cfa = SP_CFA_NONE};
-  sp_rule rule{};
-  if (!set_cfa(row.cfa, machine, rule) || !set_saved(row, machine, rule)) return {.cfa = SP_CFA_ASK};
-  return rule;
+uint64_t CompiledTable::ask_rows() const {
+  return static_cast<uint64_t>(std::count_if(table.rows.begin(), table.rows.end(),
+                                             [](uint32_t row) { return SP_ROW_RULE(row) == SP_RULE_ASK; }));
 }
 
-uint64_t rule_word(const sp_rule& rule) {
-  return std::bit_cast<uint64_t>(rule);
-}
-
-TableBuilder::TableBuilder(Machine machine) : machine_(machine), known_(kKnownRules) {
-  // In the order of SP_RULE_NONE and SP_RULE_ASK.
-  for (const uint8_t cfa : {SP_CFA_NONE, SP_CFA_ASK}) {
-    const uint64_t word = rule_word({.cfa = cfa});
-    numbers_.emplace(word, static_cast<uint16_t>(words_.size()));
-    words_.push_back(word);
-    uses_.push_back(0);
+Result<CompiledTable> compile_rows(std::span<RowSource* const> sources, std::span<const Segment> code) {
+  CompiledTable compiled;
+  std::vector<std::unique_ptr<Functions>> levels;
+  size_t bytes = 0;
+  for (RowSource* source : sources) {
+    levels.push_back(std::make_unique<Functions>(*source, code));
+    compiled.broken += TRY(levels.back()->list());
+    bytes += source->size_bytes();
   }
-}
-
-uint16_t TableBuilder::rule_number(const Row& row) {
-  const uint64_t word = rule_word(to_rule(row, machine_));
-  // A number for a word is asked for millions of times, and 41 words are 90 % of the answers: a small cache of the last
-  // word in each place. Multiplying by 2^64 / golden ratio mixes the bits (Knuth, volume 3, section 6.4).
-  KnownRule& known = known_[(word * 0x9e3779b97f4a7c15) >> (64 - kKnownRulesBits)];
-  if (known.word == word) return known.number;
-  auto found = numbers_.find(word);
-  if (found == numbers_.end()) {
-    if (words_.size() >= kMaxDistinctRules) return SP_RULE_ASK;
-    found = numbers_.emplace(word, static_cast<uint16_t>(words_.size())).first;
-    words_.push_back(word);
-    uses_.push_back(0);
-  }
-  known = {word, found->second};
-  return found->second;
-}
-
-Result<> TableBuilder::add(ElfAddress start, uint64_t size, std::span<const Row> rows) {
-  if (rows.empty() || size == 0) return Ok{};
-  if (size > SP_MAX_PAGES * kPageBytes) return fail(Errc::too_large, "a function of {} bytes", size);
-  if (functions_.size() >= kMaxFdes || rows_.size() + rows.size() > kMaxRows)
-    return fail(Errc::too_large, "more than {} functions or {} rows", kMaxFdes, kMaxRows);
-  if (!functions_.empty() && start.value < functions_.back().start) sorted_ = false;
-  functions_.push_back({.start = start.value,
-                        .end = start.value + size,
-                        .first_row = static_cast<uint32_t>(rows_.size()),
-                        .n_rows = static_cast<uint32_t>(rows.size())});
-  for (const Row& row : rows) {
-    const uint16_t number = rule_number(row);
-    ++uses_[number];
-    rows_.push_back({static_cast<uint32_t>(row.start.value - start.value), number});
-  }
-  return Ok{};
-}
-
-// The numbers in the table of the rules here: the most used ones keep a place, the others become SP_RULE_ASK.
-std::vector<uint16_t> TableBuilder::choose_rules(std::vector<uint64_t>& chosen) const {
-  std::vector<uint16_t> by_use(words_.size() - 2);
-  std::iota(by_use.begin(), by_use.end(), uint16_t{2});
-  if (words_.size() > SP_MAX_RULES_PER_EXECUTABLE) {
-    std::stable_sort(by_use.begin(), by_use.end(), [&](uint16_t a, uint16_t b) { return uses_[a] > uses_[b]; });
-    by_use.resize(SP_MAX_RULES_PER_EXECUTABLE - 2);
-  }
-  std::vector<uint16_t> numbers(words_.size(), SP_RULE_ASK);
-  numbers[SP_RULE_NONE] = SP_RULE_NONE;
-  chosen = {words_[SP_RULE_NONE], words_[SP_RULE_ASK]};
-  for (const uint16_t number : by_use) {
-    numbers[number] = static_cast<uint16_t>(chosen.size());
-    chosen.push_back(words_[number]);
-  }
-  return numbers;
-}
-
-Result<CompiledTable> TableBuilder::finish() {
-  CompiledTable compiled{.fdes = functions_.size(), .rows = rows_.size()};
-  if (functions_.empty()) return fail(Errc::not_found, "no function has unwind information");
-  if (!sorted_)
-    std::stable_sort(functions_.begin(), functions_.end(),
-                     [](const Function& a, const Function& b) { return a.start < b.start; });
-  uint64_t last_end = 0;
-  for (const Function& function : functions_) last_end = std::max(last_end, function.end);
   InstallTable& table = compiled.table;
-  table.first_page = functions_.front().start >> SP_ROW_PAGE_SHIFT;
-  const uint64_t n_pages = ((last_end - 1) >> SP_ROW_PAGE_SHIFT) - table.first_page + 1;
-  if (n_pages > SP_MAX_PAGES) return fail(Errc::too_large, "functions are spread over {} pages of 64 KiB", n_pages);
-
-  const std::vector<uint16_t> numbers = choose_rules(table.rules);
-  table.rows.reserve(rows_.size() + n_pages);
-  PageWriter writer(table, n_pages);
-  for (size_t i = 0; i < functions_.size(); ++i) {
-    const Function& function = functions_[i];
-    const uint64_t next = i + 1 < functions_.size() ? functions_[i + 1].start : UINT64_MAX;
-    const uint64_t end = std::min(function.end, next);
-    for (const PackedRow& row : std::span(rows_).subspan(function.first_row, function.n_rows)) {
-      if (function.start + row.offset >= end) break;
-      writer.set(function.start + row.offset, numbers[row.rule]);
-    }
-    if (end < next) writer.set(end, SP_RULE_NONE);
+  // Memory that is never written costs nothing but addresses; growing would copy the rows, and hold them twice.
+  table.rows.reserve(std::min(bytes / 3, kMaxTableRows));
+  Compiler compiler(levels, table);
+  compiler.fill(0, 0, UINT64_MAX);
+  const bool fits = compiler.finish();
+  for (const auto& functions : levels) {
+    compiled.functions += functions->read();
+    compiled.rows += functions->rows();
+    compiled.broken += functions->broken();
   }
-  writer.finish();
-  table.rows.shrink_to_fit();
-  compiled.merged_rows = table.rows.size();
-  for (const uint32_t row : table.rows) compiled.ask_rows += SP_ROW_RULE(row) == SP_RULE_ASK;
+  if (table.rows.size() > kMaxTableRows) return fail(Errc::too_large, "more than {} rows", kMaxTableRows);
+  if (!fits) return fail(Errc::too_large, "functions are spread over more than {} pages of 64 KiB", SP_MAX_PAGES);
+  if (table.rows.empty()) return fail(Errc::not_found, "no function has unwind information");
+  std::optional<std::vector<uint16_t>> renumber;
+  table.rules = compiler.rules().take(renumber);
+  if (renumber) PageWriter::renumber(table, *renumber);
   return compiled;
 }
-
-namespace {
-
-constexpr size_t kMaxCodeSegments = 64;  // ld and lld write one, BOLT two; each function is looked for in all
-
-std::vector<Segment> code_of(const ElfFile& file) {
-  std::vector<Segment> code;
-  for (const Segment& segment : file.segments())
-    if (segment.executable && code.size() < kMaxCodeSegments) code.push_back(segment);
-  return code;
-}
-
-// Whether the function lies in code: a linker leaves FDEs of dropped functions behind, at address 0 or thereabouts.
-bool lies_in(const std::vector<Segment>& code, const Fde& fde) {
-  return std::any_of(code.begin(), code.end(), [&](const Segment& segment) {
-    const uint64_t into_segment = fde.start.value - segment.address.value;
-    return fde.start >= segment.address && into_segment < segment.memory_size &&
-           fde.size <= segment.memory_size - into_segment;
-  });
-}
-
-}  // namespace
 
 Result<CompiledTable> compile_table(const ElfFile& file) {
-  const EhFrame frame = TRY(read_eh_frame(file));
-  EhFrameReader reader(Bytes(frame.bytes), frame.address);
-  CfiRunner runner(file.machine());
-  TableBuilder builder(file.machine());
-  const std::vector<Segment> code = code_of(file);
-  std::vector<Row> rows;
-  uint64_t broken = 0;
-  while (const auto fde = reader.next()) {
-    if (!lies_in(code, *fde)) continue;
-    if (!runner.run(*fde, rows))
-      ++broken;
-    else
-      TRY(builder.add(fde->start, fde->size, rows));
-  }
-  CompiledTable compiled = TRY(builder.finish());
-  compiled.broken = broken + reader.broken_records();
-  return compiled;
+  std::vector<std::unique_ptr<RowSource>> owned;
+  for (const auto read : {read_eh_frame, read_debug_frame})
+    if (auto frames = read(file)) owned.push_back(std::make_unique<FdeSource>(std::move(*frames), file.machine()));
+  std::vector<RowSource*> sources;
+  for (const auto& source : owned) sources.push_back(source.get());
+  return compile_rows(sources, file.segments());
 }
 
 }  // namespace splitprof

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Compares our unwind rows with readelf's, row for row: CFA, frame pointer and return address of every FDE.
+"""Compares our unwind rows with readelf's, row for row: CFA, frame pointer and return address of every FDE,
+in .eh_frame and .debug_frame.
 
 compare_rows.py UNWIND_ROWS FILE...: prints one line a file; exit status 1 when a row differs, 77 when no file exists.
 """
@@ -12,6 +13,7 @@ import subprocess
 import sys
 
 RECORD = re.compile(r"^([0-9a-f]+) [0-9a-f]+ [0-9a-f]+ (CIE|FDE)(?: cie=([0-9a-f]+) pc=([0-9a-f]+)\.\.([0-9a-f]+))?")
+FRAMES = re.compile(r"Contents of the \.(eh_frame|z?debug_frame) section")
 ROW = re.compile(r"^[0-9a-f]{16} ")
 REGISTER = re.compile(r"r\d+ \((\w+)\)")  # a register's number and its name, of which we print the name
 FP_NAMES = ("rbp", "x29")
@@ -22,11 +24,14 @@ def readelf_fdes(path):
     """Yields (offset, start, end, rows), in the order of the section; a row is (address, CFA, fp, ra)."""
     command = ["readelf", "--wide", "--debug-dump=frames-interp", path]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        fde, rows, columns, cies, in_eh_frame = None, [], [], {}, False
+        fde, rows, columns, cies, in_frames = None, [], [], {}, False
         for line in process.stdout:
             if line.startswith("Contents of the"):
-                in_eh_frame = ".eh_frame section" in line
-            if not in_eh_frame:
+                if fde:
+                    yield finished(fde, rows, cies)
+                fde, cies = None, {}
+                in_frames = FRAMES.match(line)
+            if not in_frames:
                 continue
             if match := RECORD.match(line):
                 if fde:

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // unwind_rows FILE: prints the rows of every FDE in the words of `readelf --debug-dump=frames-interp`, for
-// compare_rows.py. unwind_rows --time FILE: compiles the table and prints what it cost.
+// compare_rows.py: those of .eh_frame, then those of .debug_frame. unwind_rows --time FILE: compiles the table and
+// prints what it cost.
 #include <fmt/format.h>
 #include <sys/resource.h>
 
@@ -12,6 +13,7 @@
 
 #include "processor/elf/local_file.h"
 #include "processor/elf/symbol_table.h"
+#include "processor/unwind/cfi.h"
 #include "processor/unwind/table.h"
 
 namespace splitprof {
@@ -60,9 +62,8 @@ std::string text_of(const RegisterRule& rule, Machine machine) {
   return "?";
 }
 
-Result<> print_rows(const ElfFile& file) {
-  const EhFrame frame = TRY(read_eh_frame(file));
-  EhFrameReader reader(Bytes(frame.bytes), frame.address);
+Result<> print_rows(const ElfFile& file, const CallFrames& frames) {
+  CallFrameReader reader(Bytes(frames.bytes), frames.address, frames.format);
   CfiRunner runner(file.machine());
   std::vector<Row> rows;
   while (const auto fde = reader.next()) {
@@ -73,6 +74,19 @@ Result<> print_rows(const ElfFile& file) {
                  text_of(row.ra, file.machine()));
   }
   if (reader.broken_records() != 0) return fail(Errc::malformed, "{} broken records", reader.broken_records());
+  return Ok{};
+}
+
+Result<> print_rows(const ElfFile& file) {
+  bool found = false;
+  for (const auto read : {read_eh_frame, read_debug_frame}) {
+    const auto frames = read(file);
+    if (!frames && frames.error().code != Errc::not_found) return frames.error();
+    if (!frames) continue;
+    found = true;
+    TRY(print_rows(file, *frames));
+  }
+  if (!found) return fail(Errc::not_found, "neither .eh_frame nor .debug_frame");
   return Ok{};
 }
 
@@ -87,9 +101,9 @@ Result<> print_time(const ElfFile& file) {
   rusage usage;
   getrusage(RUSAGE_SELF, &usage);
   fmt::print(
-      "table:   {:.1f} ms, {} FDEs, {} rows, {} merged, {} ask, {} rules, {} pages, {} broken, peak RSS {} KiB\n",
-      table_ms, compiled.fdes, compiled.rows, compiled.merged_rows, compiled.ask_rows, compiled.table.rules.size(),
-      compiled.table.counts.size(), compiled.broken, usage.ru_maxrss);
+      "table:   {:.1f} ms, {} functions, {} rows, {} merged, {} ask, {} rules, {} pages, {} broken, peak RSS {} KiB\n",
+      table_ms, compiled.functions, compiled.rows, compiled.table.rows.size(), compiled.ask_rows(),
+      compiled.table.rules.size(), compiled.table.counts.size(), compiled.broken, usage.ru_maxrss);
   begin = Clock::now();
   const SymbolTable symbols = TRY(read_symbols(file));
   const double symbols_ms = ms_since(begin);

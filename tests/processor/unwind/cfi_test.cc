@@ -19,7 +19,7 @@ const RegisterRule kCalled = {Kind::cfa_offset, 0, -8};  // where x86-64's call 
 
 // All rows of a section, FDE after FDE.
 std::vector<Row> rows_of(const ByteVector& section, Machine machine = Machine::x86_64, uint64_t expected_broken = 0) {
-  EhFrameReader reader{Bytes(section), ElfAddress(kSection)};
+  CallFrameReader reader{Bytes(section), ElfAddress(kSection)};
   CfiRunner runner(machine);
   std::vector<Row> all, rows;
   uint64_t broken = 0;
@@ -222,7 +222,7 @@ TEST(EhFrame, SurvivesEveryCut) {
   builder.fde(builder.cie(), 0x1000, 0x100, advance(1) + def_cfa_offset(16) + saved(6, 2));
   for (size_t size = 0; size < builder.bytes.size(); ++size) {
     const ByteVector cut(builder.bytes.begin(), builder.bytes.begin() + static_cast<ptrdiff_t>(size));
-    EhFrameReader reader{Bytes(cut), ElfAddress(kSection)};
+    CallFrameReader reader{Bytes(cut), ElfAddress(kSection)};
     EXPECT_FALSE(reader.next()) << size;
   }
 }
@@ -231,6 +231,56 @@ TEST(EhFrame, RefusesAFunctionThatWrapsRound) {
   EhFrameBuilder builder(kSection, 0x00);
   builder.fde(builder.cie(), UINT64_MAX - 4, 16);
   EXPECT_TRUE(rows_of(builder.bytes, Machine::x86_64, 1).empty());
+}
+
+// A .debug_frame of one function: ids and addresses as they are there.
+ByteVector debug_frame(uint8_t version, uint8_t address_bytes, uint32_t cie_id, uint32_t fde_id) {
+  ByteVector cie;
+  append(cie, cie_id);
+  cie = cie + bytes_of({version, 0});
+  if (version == 4) cie = cie + bytes_of({address_bytes, 0});
+  cie = cie + uleb(1) + sleb(-8) + uleb(16) + def_cfa(7, 8) + saved(16, 1);
+  ByteVector fde;
+  append(fde, fde_id);
+  append(fde, uint64_t{0x1000});
+  append(fde, uint64_t{0x20});
+  fde = fde + advance(4) + def_cfa_offset(48);
+  ByteVector section;
+  for (const ByteVector& record : {cie, fde}) {
+    append(section, static_cast<uint32_t>(record.size()));
+    section = section + record;
+  }
+  return section;
+}
+
+TEST(DebugFrame, IsReadInItsOwnFormat) {
+  for (const uint8_t version : {1, 3, 4}) {
+    SCOPED_TRACE(int{version});
+    const ByteVector section = debug_frame(version, 8, 0xffffffff, 0);
+    CallFrameReader reader{Bytes(section), ElfAddress(0), CallFrames::Format::debug_frame};
+    const auto fde = reader.next();
+    ASSERT_TRUE(fde);
+    EXPECT_EQ(fde->size, 0x20u);
+    std::vector<Row> rows;
+    CfiRunner runner(Machine::x86_64);
+    ASSERT_TRUE(runner.run(*fde, rows));
+    EXPECT_EQ(rows, (std::vector<Row>{row(0x1000, sp_plus(8)), row(0x1004, sp_plus(48))}));
+    EXPECT_FALSE(reader.next());
+    EXPECT_EQ(reader.broken_records(), 0u);
+    // In .eh_frame these ids mean other things, and version 4 does not exist.
+    CallFrameReader other{Bytes(section), ElfAddress(0)};
+    EXPECT_FALSE(other.next());
+  }
+}
+
+TEST(DebugFrame, RefusesWhatItCannotRead) {
+  const std::vector<ByteVector> sections = {debug_frame(5, 8, 0xffffffff, 0), debug_frame(4, 4, 0xffffffff, 0),
+                                            debug_frame(3, 8, 0xffffffff, 4), debug_frame(3, 8, 0, 0)};
+  for (const ByteVector& section : sections) {
+    CallFrameReader reader{Bytes(section), ElfAddress(0), CallFrames::Format::debug_frame};
+    EXPECT_FALSE(reader.next());
+    EXPECT_GE(reader.broken_records(), 1u);
+  }
 }
 
 }  // namespace

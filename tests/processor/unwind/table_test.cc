@@ -7,6 +7,7 @@
 #include <cstring>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <random>
 
 #include "processor/elf/local_file.h"
@@ -170,14 +171,49 @@ std::vector<Function> random_functions(uint32_t seed) {
   return functions;
 }
 
+// Functions that a test has put together, listed in the order that it gave them.
+class TestSource final : public RowSource {
+ public:
+  explicit TestSource(std::vector<Function> functions) : functions_(std::move(functions)) {}
+
+  Result<uint64_t> list(FunctionIndex& index) override {
+    for (uint32_t i = 0; i < functions_.size(); ++i)
+      TRY(index.add(ElfAddress(functions_[i].start), functions_[i].size, i));
+    return uint64_t{0};
+  }
+  Result<> read_rows(uint32_t number, FunctionRows& into) override {
+    const Function& function = functions_.at(number);
+    if (function.rows.empty()) return fail(Errc::malformed, "broken");
+    into.start = ElfAddress(function.start);
+    into.size = function.size;
+    into.rows.clear();
+    for (const Row& row : function.rows)
+      into.rows.push_back({static_cast<uint32_t>(row.start.value - function.start), rule_word(to_rule(row, kX86))});
+    return Ok{};
+  }
+  size_t size_bytes() const override { return 0; }
+
+ private:
+  std::vector<Function> functions_;
+};
+
+// Code is everywhere.
+Result<CompiledTable> compile(std::vector<std::vector<Function>> sources) {
+  std::vector<std::unique_ptr<TestSource>> owned;
+  std::vector<RowSource*> pointers;
+  for (auto& functions : sources) {
+    owned.push_back(std::make_unique<TestSource>(std::move(functions)));
+    pointers.push_back(owned.back().get());
+  }
+  const Segment code{.memory_size = UINT64_MAX, .executable = true};
+  return compile_rows(pointers, std::span(&code, 1));
+}
+
 TEST(UnwindTable, PackingLosesNothing) {
   for (uint32_t seed = 0; seed < 500; ++seed) {
     SCOPED_TRACE(seed);  // enough to replay a failure
     const auto functions = random_functions(seed);
-    TableBuilder builder(kX86);
-    for (const Function& function : functions)
-      ASSERT_TRUE(builder.add(ElfAddress(function.start), function.size, function.rows));
-    const auto compiled = builder.finish();
+    const auto compiled = compile({functions});
     ASSERT_TRUE(compiled) << compiled.error().message;
     ASSERT_EQ(broken_promise(compiled->table), "");
     const TableLookup lookup(compiled->table);
@@ -186,10 +222,48 @@ TEST(UnwindTable, PackingLosesNothing) {
   }
 }
 
+TEST(UnwindTable, AnEarlierSourceCountsForMore) {
+  for (uint32_t seed = 0; seed < 500; ++seed) {
+    SCOPED_TRACE(seed);
+    std::vector<std::vector<Function>> sources = {random_functions(seed), random_functions(seed + 1000),
+                                                  random_functions(seed + 2000)};
+    const auto compiled = compile(sources);
+    ASSERT_TRUE(compiled) << compiled.error().message;
+    ASSERT_EQ(broken_promise(compiled->table), "");
+    const TableLookup lookup(compiled->table);
+    const auto covered = [](const std::vector<Function>& functions, uint64_t pc) {
+      return std::any_of(functions.begin(), functions.end(),
+                         [&](const Function& f) { return f.start <= pc && pc - f.start < f.size; });
+    };
+    for (const auto& functions : sources) {
+      for (const uint64_t pc : edges_of(functions)) {
+        // Where a later function of one source hides the end of an earlier one there is nothing of that source.
+        uint64_t expected = kNone;
+        for (const auto& source : sources) {
+          expected = covered(source, pc) ? find_by_scanning(source, pc) : kNone;
+          if (expected != kNone) break;
+        }
+        ASSERT_EQ(lookup.find(pc), expected) << std::hex << pc;
+      }
+    }
+  }
+}
+
+TEST(UnwindTable, ABrokenFunctionLeavesItsPlaceToALaterSource) {
+  const auto compiled =
+      compile({{{0x1000, 16, {}}, {0x1010, 16, {sp_row(0x1010, 8)}}}, {{0x1000, 48, {sp_row(0x1000, 16)}}}});
+  ASSERT_TRUE(compiled);
+  EXPECT_EQ(compiled->broken, 1u);
+  EXPECT_EQ(compiled->functions, 2u);
+  const TableLookup lookup(compiled->table);
+  EXPECT_EQ(lookup.find(0x1008), rule_word(to_rule(sp_row(0, 16), kX86)));
+  EXPECT_EQ(lookup.find(0x1010), rule_word(to_rule(sp_row(0, 8), kX86)));
+  EXPECT_EQ(lookup.find(0x1020), rule_word(to_rule(sp_row(0, 16), kX86)));
+  EXPECT_EQ(lookup.find(0x1030), kNone);
+}
+
 TEST(UnwindTable, ReservesTheFirstTwoRules) {
-  TableBuilder builder(kX86);
-  ASSERT_TRUE(builder.add(ElfAddress(0x1000), 16, std::vector{sp_row(0x1000, 8)}));
-  const auto compiled = builder.finish();
+  const auto compiled = compile({{{0x1000, 16, {sp_row(0x1000, 8)}}}});
   ASSERT_TRUE(compiled);
   EXPECT_EQ(compiled->table.rules, (std::vector<uint64_t>{kNone, kAsk, rule_word(to_rule(sp_row(0, 8), kX86))}));
   EXPECT_EQ(compiled->table.first_page, 0u);
@@ -198,15 +272,15 @@ TEST(UnwindTable, ReservesTheFirstTwoRules) {
 
 TEST(UnwindTable, GivesTheRarestRulesUp) {
   constexpr int64_t kRules = 6000;
-  TableBuilder builder(kX86);
+  std::vector<Function> functions;
   uint64_t at = 0x10000;
   const auto add = [&](int64_t offset) {
-    ASSERT_TRUE(builder.add(ElfAddress(at), 16, std::vector{sp_row(at, offset)}));
+    functions.push_back({at, 16, {sp_row(at, offset)}});
     at += 16;
   };
   for (int64_t i = 0; i < kRules; ++i) add(i * 8);
   for (int64_t i = kRules - 4000; i < kRules; ++i) add(i * 8);  // twice: these have to stay
-  const auto compiled = builder.finish();
+  const auto compiled = compile({functions});
   ASSERT_TRUE(compiled);
   EXPECT_EQ(broken_promise(compiled->table), "");
   EXPECT_EQ(compiled->table.rules.size(), size_t{SP_MAX_RULES_PER_EXECUTABLE});
@@ -223,15 +297,13 @@ TEST(UnwindTable, GivesTheRarestRulesUp) {
 }
 
 TEST(UnwindTable, AsksWhereAPageIsTooDense) {
-  TableBuilder builder(kX86);
   std::vector<Row> rows;
   for (uint64_t i = 0; i < 0x10000 + 100; ++i) rows.push_back(sp_row(0x20000 + i, i % 2 == 0 ? 8 : 16));
-  ASSERT_TRUE(builder.add(ElfAddress(0x20000), rows.size(), rows));
-  const auto compiled = builder.finish();
+  const auto compiled = compile({{{0x20000, rows.size(), rows}}});
   ASSERT_TRUE(compiled);
   EXPECT_EQ(broken_promise(compiled->table), "");
   EXPECT_EQ(compiled->table.counts, (std::vector<uint16_t>{1, 101}));
-  EXPECT_EQ(compiled->ask_rows, 1u);
+  EXPECT_EQ(compiled->ask_rows(), 1u);
   const TableLookup lookup(compiled->table);
   EXPECT_EQ(lookup.find(0x21234), kAsk);
   EXPECT_EQ(lookup.find(0x30001), rule_word(to_rule(rows[1], kX86)));
@@ -239,20 +311,15 @@ TEST(UnwindTable, AsksWhereAPageIsTooDense) {
 }
 
 TEST(UnwindTable, RefusesWhatIsTooWideForItsPageIndex) {
-  TableBuilder builder(kX86);
   const uint64_t far = uint64_t{SP_MAX_PAGES} << 16;
-  ASSERT_TRUE(builder.add(ElfAddress(0), 16, std::vector{sp_row(0, 8)}));
-  ASSERT_TRUE(builder.add(ElfAddress(far), 16, std::vector{sp_row(far, 8)}));
-  EXPECT_EQ(builder.finish().error().code, Errc::too_large);
-  TableBuilder one(kX86);
-  EXPECT_EQ(one.add(ElfAddress(0), far + 1, std::vector{sp_row(0, 8)}).error().code, Errc::too_large);
+  EXPECT_EQ(compile({{{0, 16, {sp_row(0, 8)}}, {far, 16, {sp_row(far, 8)}}}}).error().code, Errc::too_large);
+  EXPECT_EQ(compile({{{0, far + 1, {sp_row(0, 8)}}}}).error().code, Errc::too_large);
+  EXPECT_EQ(compile({{{0, 16, {sp_row(0, 8)}}, {far * 3, 16, {sp_row(far * 3, 8)}}}}).error().code, Errc::too_large);
 }
 
 TEST(UnwindTable, FillsEveryPageOfALongFunction) {
-  TableBuilder builder(kX86);
   const uint64_t size = uint64_t{SP_MAX_PAGES} << 16;
-  ASSERT_TRUE(builder.add(ElfAddress(0), size, std::vector{sp_row(0, 8)}));
-  const auto compiled = builder.finish();
+  const auto compiled = compile({{{0, size, {sp_row(0, 8)}}}});
   ASSERT_TRUE(compiled);
   EXPECT_EQ(compiled->table.counts, std::vector<uint16_t>(SP_MAX_PAGES, 1));
   EXPECT_EQ(TableLookup(compiled->table).find(size - 1), rule_word(to_rule(sp_row(0, 8), kX86)));
@@ -293,7 +360,7 @@ TEST(CompileTable, FindsUnwindInformationWithAndWithoutSections) {
     ASSERT_TRUE(elf) << elf.error().message;
     const auto compiled = compile_table(*elf);
     ASSERT_TRUE(compiled) << compiled.error().message;
-    EXPECT_EQ(compiled->fdes, 2u);
+    EXPECT_EQ(compiled->functions, 2u);
     EXPECT_EQ(compiled->rows, 3u);
     EXPECT_EQ(compiled->broken, with_sections ? 1u : 0u) << "only the section's own end is a limit there";
     const TableLookup lookup(compiled->table);
@@ -377,7 +444,7 @@ TEST(CompileTable, ReadsARealLibraryOfArm64) {
   const auto compiled = compile_table(*elf);
   ASSERT_TRUE(compiled) << compiled.error().message;
   EXPECT_EQ(broken_promise(compiled->table), "");
-  EXPECT_EQ(compiled->ask_rows, 0u);
+  EXPECT_EQ(compiled->ask_rows(), 0u);
   const auto symbols = read_symbols(*elf);
   ASSERT_TRUE(symbols);
   const TableLookup lookup(compiled->table);

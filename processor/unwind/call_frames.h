@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reads the records of an .eh_frame section in order: CIEs, which hold what functions have in common, and FDEs, one a
+// Reads the records of .eh_frame or .debug_frame: CIEs, which hold what functions have in common, and FDEs, one a
 // function. Their instructions are not looked into: cfi.h runs them. A worker's. What is broken is skipped where its
 // length is sound, and counted; the work is linear in the section's size, whatever is in it.
 #pragma once
@@ -40,34 +40,44 @@ struct Fde {
   ElfAddress instructions_address;
 };
 
-// An .eh_frame section's bytes and the address that they are mapped at.
-struct EhFrame {
+// A section's bytes and the address that they are mapped at; .debug_frame is not mapped and has none.
+struct CallFrames {
+  enum class Format { eh_frame, debug_frame };
   std::vector<std::byte> bytes;
   ElfAddress address;
+  Format format = Format::eh_frame;
 };
 
 // By section name, or by way of .eh_frame_hdr where there are no section headers. not_found: the file has none.
-Result<EhFrame> read_eh_frame(const ElfFile& file);
+Result<CallFrames> read_eh_frame(const ElfFile& file);
+Result<CallFrames> read_debug_frame(const ElfFile& file);
 
-class EhFrameReader {
+class CallFrameReader {
  public:
+  using Format = CallFrames::Format;
   static constexpr uint32_t kMaxCies = 1 << 18;  // libLLVM-14 has 2 for 110 MB; one an object file is usual too
 
   // `section` stays in place while the reader and what it returned are in use.
-  EhFrameReader(Bytes section, ElfAddress address) : section_(section), address_(address) {}
+  CallFrameReader(Bytes section, ElfAddress address, Format format = Format::eh_frame)
+      : section_(section), address_(address), format_(format), next_(section) {}
 
   // The next FDE; nothing at the end of the section.
   std::optional<Fde> next();
+  // The one that `next` has given at this offset, again.
+  Result<Fde> at(uint64_t section_offset);
 
   uint64_t broken_records() const { return broken_; }  // skipped; a broken length ends the section and counts as one
 
  private:
   Result<> read_cie(uint64_t offset, Bytes record);
-  Result<std::optional<Fde>> read_fde(uint64_t offset, uint64_t cie_offset, Bytes record);
+  // Nothing: it covers no code.
+  Result<std::optional<Fde>> read_fde(uint64_t offset, Bytes record, uint32_t id);
   const Cie* find_cie(uint64_t offset);
 
-  Bytes section_;
-  ElfAddress address_;
+  const Bytes section_;
+  const ElfAddress address_;
+  const Format format_;
+  Bytes next_;
   std::deque<Cie> cies_;  // in place: FDEs point to them
   std::unordered_map<uint64_t, const Cie*> cie_at_;
   uint64_t last_cie_offset_ = UINT64_MAX;  // most FDEs follow another one of the same CIE
