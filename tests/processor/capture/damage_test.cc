@@ -194,16 +194,16 @@ TEST(CaptureDamage, LiesEndItWhereTheyStand) {
          log.add(RecordEntry{1, std::as_bytes(std::span("12345", 5))});
        }},
   };
-  for (const auto& [what, tell] : lies) {
-    SCOPED_TRACE(what);
+  for (const auto& lie : lies) {
+    SCOPED_TRACE(lie.what);
     auto capture = open_capture(write_capture([&](CaptureLog& log) {
       log.add(TickEntry{1'000'000'000});
-      tell(log);
+      lie.tell(log);
       log.add(TickEntry{2'000'000'000});
     }));
     ASSERT_TRUE(capture) << capture.error().message;
     ASSERT_TRUE(capture->index.damage);
-    EXPECT_THAT(capture->index.damage->message, HasSubstr(what));
+    EXPECT_THAT(capture->index.damage->message, HasSubstr(lie.what));
     EXPECT_EQ(ticks_of(*capture), 1u);
   }
 }
