@@ -10,6 +10,11 @@ namespace {
 // Samples of a process's last moments may be younger than its exit.
 constexpr uint64_t kKeepEndedNs = 2'000'000'000;
 
+size_t bytes_of(const SampleRecord& sample) {
+  return sizeof(sample) + sample.stack.size() + sample.user_frames.size() * sizeof(RawFrame) +
+         (sample.user_words.size() + sample.kernel_frames.size() + sample.registers.size()) * sizeof(uint64_t);
+}
+
 }  // namespace
 
 Pipeline::Pipeline(Input& input, Metrics& metrics, Options options)
@@ -18,12 +23,13 @@ Pipeline::Pipeline(Input& input, Metrics& metrics, Options options)
       questions_(input),
       orderer_(metrics),
       upload_(questions_, metrics),
-      executables_(questions_, upload_, metrics,
+      executables_(questions_, upload_, host_tables_, metrics,
                    [this] {
                      processes_.on_files_changed();
                      may_release_ = true;
                    }),
       processes_(questions_, executables_, upload_, metrics),
+      rewalk_(executables_, host_tables_, metrics),
       profile_(std::make_unique<Profile>()) {
   processes_.on_change = [this] { may_release_ = true; };
   for (const Pid pid : options_.only) wanted_.emplace(pid, 0);
@@ -66,9 +72,11 @@ void Pipeline::on_record(const RecordEvent& event) {
     processes_.advance(sample->time_ns);
     orderer_.push(sample->time_ns, event.message.size_bytes());
   } else if (const auto* process = std::get_if<ProcessRecord>(&record)) {
+    processes_.on_arrival(*process);
     orderer_.push(process->time_ns, event.message.size_bytes());
   } else if (const auto* loss = std::get_if<LossRecord>(&record)) {
     on_loss(*loss);
+    orderer_.push(loss->time_ns, event.message.size_bytes());
   } else if (const auto* sync = std::get_if<ClockSyncRecord>(&record)) {
     clock_sync_ = *sync;
   } else {
@@ -90,6 +98,8 @@ void Pipeline::handle(Record& record) {
     on_sample(*sample);
   else if (const auto* event = std::get_if<ProcessRecord>(&record))
     on_process_event(*event);
+  else if (const auto* loss = std::get_if<LossRecord>(&record))
+    if (loss->reason == LossRecord::Reason::side_band) processes_.on_side_band_loss();
 }
 
 void Pipeline::on_sample(SampleRecord& sample) {
@@ -100,8 +110,11 @@ void Pipeline::on_sample(SampleRecord& sample) {
   if (sample.process.value == 0) ++metrics_.samples_without_process;
   const auto process = processes_.process_of(sample);
   if (!processes_.ready(*process)) return hold(process, sample);
+  const auto outcome = rewalk_.improve(sample, *process, false);
+  if (outcome == Rewalk::Outcome::waits) return hold(process, sample);
   if (process->key.value != 0 && !is_explained(sample, *process) && processes_.synchronise(process))
     return hold(process, sample);
+  rewalk_.count(sample, outcome);
   aggregate(sample, *process);
 }
 
@@ -129,20 +142,21 @@ void Pipeline::on_loss(const LossRecord& loss) {
       break;
     case LossRecord::Reason::side_band:
       metrics_.lost_side_band += loss.count;
-      processes_.on_side_band_loss();
       break;
   }
 }
 
 void Pipeline::hold(const std::shared_ptr<Process>& process, SampleRecord& sample) {
-  if (held_samples_ >= options_.max_held) flush_held();
-  auto& held = held_[process.get()];
+  const size_t bytes = bytes_of(sample);
+  if (held_samples_ >= options_.max_held || held_bytes_ + bytes > options_.max_held_bytes) flush_held();
+  auto& held = held_[process->number];
   if (held.samples.empty()) {
     held.process = process;
     held.deadline_ns = processes_.now_ns() + options_.hold_ns;
   }
   held.samples.push_back(std::move(sample));
   ++held_samples_;
+  held_bytes_ += bytes;
   ++metrics_.samples_held;
 }
 
@@ -150,25 +164,29 @@ void Pipeline::release_held() {
   may_release_ = false;
   for (auto entry = held_.begin(); entry != held_.end();) {
     auto& held = entry->second;
-    const bool ready = processes_.ready(*held.process);
-    if (!ready && processes_.now_ns() < held.deadline_ns) {
-      ++entry;
-      continue;
-    }
-    if (!ready) metrics_.samples_held_too_long += held.samples.size();
-    for (const auto& sample : held.samples) aggregate(sample, *held.process);
-    held_samples_ -= held.samples.size();
-    entry = held_.erase(entry);
+    const bool last = processes_.now_ns() >= held.deadline_ns;
+    if (last || processes_.ready(*held.process)) release(held, last);
+    entry = held.samples.empty() ? held_.erase(entry) : std::next(entry);
   }
 }
 
 void Pipeline::flush_held() {
-  for (auto& [_, held] : held_) {
-    if (!processes_.ready(*held.process)) metrics_.samples_held_too_long += held.samples.size();
-    for (const auto& sample : held.samples) aggregate(sample, *held.process);
-  }
+  for (auto& [_, held] : held_) release(held, true);
   held_.clear();
-  held_samples_ = 0;
+}
+
+void Pipeline::release(Held& held, bool last) {
+  if (last && !processes_.ready(*held.process)) metrics_.samples_held_too_long += held.samples.size();
+  std::erase_if(held.samples, [&](SampleRecord& sample) {
+    const size_t bytes = bytes_of(sample);
+    const auto outcome = rewalk_.improve(sample, *held.process, last);
+    if (outcome == Rewalk::Outcome::waits) return false;
+    rewalk_.count(sample, outcome);
+    aggregate(sample, *held.process);
+    --held_samples_;
+    held_bytes_ -= bytes;
+    return true;
+  });
 }
 
 void Pipeline::aggregate(const SampleRecord& sample, Process& process) {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Pipeline: events in, a profile out. Orders records by time, keeps the process table, holds samples whose mappings are
-// still being asked for, and counts everything. Depends on nothing but its events, so the same events give the same
-// profile. Main thread; knows neither KJ nor outputs.
+// Pipeline: events in, a profile out. Orders records by time, keeps the process table, holds samples whose mappings,
+// files or tables are still to come, has copied stacks walked, and counts everything. Depends on nothing but its
+// events, so the same events give the same profile. Main thread; knows neither KJ nor outputs.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -13,6 +14,7 @@
 #include "processor/ingest/orderer.h"
 #include "processor/ingest/questions.h"
 #include "processor/processes/process_table.h"
+#include "processor/processes/rewalk.h"
 #include "processor/telemetry/metrics.h"
 #include "processor/traces/profile.h"
 
@@ -21,9 +23,10 @@ namespace splitprof {
 class Pipeline {
  public:
   struct Options {
-    std::vector<Pid> only;             // these processes and their descendants; empty: all
-    uint64_t hold_ns = 2'000'000'000;  // how long a sample may wait for mappings and files
-    size_t max_held = 1u << 14;        // samples; 64 MB when each has 500 frames
+    std::vector<Pid> only;              // these processes and their descendants; empty: all
+    uint64_t hold_ns = 2'000'000'000;   // how long a sample may wait for mappings and files
+    size_t max_held = 1u << 14;         // samples
+    size_t max_held_bytes = 64u << 20;  // of their frames and stacks: 2,000 of the largest
   };
 
   Pipeline(Input& input, Metrics& metrics, Options options);
@@ -53,6 +56,7 @@ class Pipeline {
     uint64_t deadline_ns = 0;  // of the oldest sample
     std::vector<SampleRecord> samples;
   };
+  using HeldByProcess = std::map<uint64_t, Held>;  // by Process::number, so that the order is always the same
 
   void on_record(const RecordEvent& event);
   void handle_due();
@@ -62,6 +66,8 @@ class Pipeline {
   void on_loss(const LossRecord& loss);
   void hold(const std::shared_ptr<Process>& process, SampleRecord& sample);
   void release_held();
+  // Resolves what can be resolved of it; everything with `last`.
+  void release(Held& held, bool last);
   void aggregate(const SampleRecord& sample, Process& process);
   bool is_wanted(Pid pid) const { return wanted_.empty() || wanted_.contains(pid); }
   void on_tick(uint64_t now_ns);
@@ -71,13 +77,16 @@ class Pipeline {
   Questions questions_;
   Orderer orderer_;
   Upload upload_;
+  HostTables host_tables_;
   Executables executables_;
   ProcessTable processes_;
+  Rewalk rewalk_;
   std::unique_ptr<Profile> profile_;
   uint64_t profile_number_ = 1;
   std::vector<Frame> frames_;  // of the sample at hand
-  std::unordered_map<const Process*, Held> held_;
+  HeldByProcess held_;
   size_t held_samples_ = 0;
+  size_t held_bytes_ = 0;
   bool may_release_ = false;                  // something became known since release_held()
   std::unordered_map<Pid, uint64_t> wanted_;  // when each ended, CLOCK_MONOTONIC; 0: runs
   uint64_t kernel_symbol_changes_ = 0;

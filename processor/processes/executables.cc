@@ -19,6 +19,7 @@ constexpr size_t kMaxExecutables = 1u << 16;     // four times what the kernel's
 constexpr size_t kMaxNames = 1u << 14;
 constexpr size_t kMaxOpenFiles = 768;       // leaves a quarter of the usual 1,024 descriptors for everything else
 constexpr size_t kMaxVdsoBytes = 1u << 16;  // x86-64: 8 KiB, arm64: 8 KiB, in Linux 6.18
+constexpr size_t kMaxVdsos = 16;            // one for each length: x86-64 has those of 64 bits, 32 bits and x32
 constexpr uint64_t kPageMask = 4095;
 constexpr uint64_t kVdsoDevice = ~0ull;  // no device has this number; the "inode" is the content's hash
 
@@ -48,24 +49,62 @@ struct Executables::Loaded {
   Result<CompiledTable> table = Error{Errc::not_found, "not compiled"};
 };
 
-Executables::Executables(Questions& questions, Upload& upload, Metrics& metrics, std::function<void()> changed)
-    : questions_(questions), upload_(upload), metrics_(metrics), changed_(std::move(changed)) {}
+Executables::Executables(Questions& questions, Upload& upload, HostTables& host_tables, Metrics& metrics,
+                         std::function<void()> changed)
+    : questions_(questions),
+      upload_(upload),
+      host_tables_(host_tables),
+      metrics_(metrics),
+      changed_(std::move(changed)) {}
 
 std::shared_ptr<MappedFile> Executables::find_or_open(const MappedFileKey& key, const OpenBy& by, uint64_t now_ns) {
-  auto& known = files_[key];
-  if (known != nullptr) {
-    const uint64_t age_ns = now_ns - std::min(now_ns, known->answered_ns);
-    using State = MappedFile::State;
-    if (known->state == State::opening ||
-        (known->state == State::opened && age_ns < kTrustNs && known->executable->table != Executable::Table::none) ||
-        (known->state == State::refused && !known->gone && age_ns < kRefusalNs))
-      return known;
-  }
-  known = std::make_shared<MappedFile>();
-  known->key = key;
-  auto mapped = known;
-  open_by_mapping(mapped, by, now_ns);
+  if (auto known = find_trusted(key, now_ns)) return known;
+  auto mapped = replace(key);
+  ++metrics_.files_asked;
+  mapped->state = MappedFile::State::opening;
+  questions_.ask(AskMappedFile{by.process, by.start, by.end}, [this, mapped, now_ns](Result<AnswerValue> answer) {
+    auto file = answer_as<std::unique_ptr<ReadableFile>>(std::move(answer));
+    const auto identity = file ? (*file)->identity() : FileIdentity{};
+    on_file(mapped, std::move(file), identity, now_ns);
+  });
   return mapped;
+}
+
+std::shared_ptr<MappedFile> Executables::open_executed(const MappedFileKey& key, uint64_t exec_key, uint64_t now_ns) {
+  auto mapped = replace(key);
+  ++metrics_.files_asked;
+  mapped->state = MappedFile::State::opening;
+  questions_.ask(AskExecutable{exec_key}, [this, mapped, now_ns](Result<AnswerValue> answer) {
+    auto file = answer_as<std::unique_ptr<ReadableFile>>(std::move(answer));
+    const auto identity = file ? (*file)->identity() : FileIdentity{};
+    on_file(mapped, std::move(file), identity, now_ns);
+  });
+  return mapped;
+}
+
+std::shared_ptr<MappedFile> Executables::replace(const MappedFileKey& key) {
+  auto& place = files_[key];
+  auto mapped = std::make_shared<MappedFile>();
+  mapped->key = key;
+  // Should the new one not be had, since the process is gone before it could be asked, the old one is the best guess.
+  if (place != nullptr && place->state == MappedFile::State::opened) {
+    mapped->executable = place->executable;
+    mapped->answered_ns = place->answered_ns;
+  }
+  place = mapped;
+  return mapped;
+}
+
+std::shared_ptr<MappedFile> Executables::find_trusted(const MappedFileKey& key, uint64_t now_ns) {
+  const auto found = files_.find(key);
+  if (found == files_.end()) return nullptr;
+  const auto& known = found->second;
+  const uint64_t age_ns = now_ns - std::min(now_ns, known->answered_ns);
+  using State = MappedFile::State;
+  const bool trusted = known->state == State::opening || (known->state == State::opened && age_ns < kTrustNs) ||
+                       (known->state == State::refused && !known->gone && age_ns < kRefusalNs);
+  if (trusted && known->executable != nullptr) known->executable->last_used_ns = now_ns;
+  return trusted ? known : nullptr;
 }
 
 std::shared_ptr<MappedFile> Executables::find(const MappedFileKey& key) {
@@ -79,26 +118,6 @@ std::shared_ptr<MappedFile> Executables::find(const MappedFileKey& key) {
   auto unopened = std::make_shared<MappedFile>();
   unopened->key = key;
   return unopened;
-}
-
-void Executables::open_by_mapping(const std::shared_ptr<MappedFile>& mapped, const OpenBy& by, uint64_t now_ns) {
-  ++metrics_.files_asked;
-  mapped->state = MappedFile::State::opening;
-  questions_.ask(AskMappedFile{by.process, by.start, by.end}, [this, mapped, now_ns](Result<AnswerValue> answer) {
-    auto file = answer_as<std::unique_ptr<ReadableFile>>(std::move(answer));
-    const auto identity = file ? (*file)->identity() : FileIdentity{};
-    on_file(mapped, std::move(file), identity, now_ns);
-  });
-}
-
-void Executables::open_executed(const std::shared_ptr<MappedFile>& mapped, uint64_t exec_key, uint64_t now_ns) {
-  ++metrics_.files_asked;
-  mapped->state = MappedFile::State::opening;
-  questions_.ask(AskExecutable{exec_key}, [this, mapped, now_ns](Result<AnswerValue> answer) {
-    auto file = answer_as<std::unique_ptr<ReadableFile>>(std::move(answer));
-    const auto identity = file ? (*file)->identity() : FileIdentity{};
-    on_file(mapped, std::move(file), identity, now_ns);
-  });
 }
 
 std::shared_ptr<MappedFile> Executables::open_vdso(const OpenBy& by, uint64_t now_ns) {
@@ -129,15 +148,27 @@ std::shared_ptr<MappedFile> Executables::open_vdso(const OpenBy& by, uint64_t no
               .device = kVdsoDevice, .inode = XXH3_64bits(image->data(), image->size()), .size = image->size()};
           on_file(mapped, std::unique_ptr<ReadableFile>(std::make_unique<MemoryFile>(std::move(*image))), identity,
                   now_ns);
+          if (vdsos_.size() < kMaxVdsos) vdsos_[identity.size] = mapped;
         }));
   });
   return mapped;
 }
 
+std::shared_ptr<MappedFile> Executables::find_vdso(uint64_t length) {
+  if (const auto found = vdsos_.find(length); found != vdsos_.end()) return found->second;
+  auto unopened = std::make_shared<MappedFile>();
+  unopened->key.path = "[vdso]";
+  return unopened;
+}
+
 void Executables::on_file(const std::shared_ptr<MappedFile>& mapped, Result<std::unique_ptr<ReadableFile>> file,
                           FileIdentity identity, uint64_t now_ns) {
   if (!file) {
-    refuse(*mapped, file.error().code == Errc::gone, now_ns);
+    const bool gone = file.error().code == Errc::gone;
+    if (gone && mapped->executable != nullptr)
+      mapped->state = MappedFile::State::opened;  // as before, see replace()
+    else
+      refuse(*mapped, gone, now_ns);
     return changed_();
   }
   mapped->state = MappedFile::State::opened;
@@ -153,8 +184,9 @@ void Executables::on_file(const std::shared_ptr<MappedFile>& mapped, Result<std:
   if (executable->table == Executable::Table::none) {
     executable->file = std::move(*file);
     load(*executable);
-  } else if (executable->file == nullptr && executable->loaded) {
+  } else if (executable->file == nullptr && executable->loaded && executable->table != Executable::Table::compiling) {
     executable->file = std::move(*file);
+    if (executable->wanted) want_table(*executable);
   }
   changed_();
 }
@@ -215,6 +247,7 @@ void Executables::on_loaded(Executable& executable, Loaded loaded) {
   executable.file = std::move(loaded.file);
   executable.segments = std::move(loaded.segments);
   executable.build_id = std::move(loaded.build_id);
+  executable.has_rows = loaded.table.has_value();
   if (!loaded.elf) ++metrics_.files_not_elf;
   if (!loaded.table) {
     ++metrics_.tables_compile_failed;
@@ -222,19 +255,46 @@ void Executables::on_loaded(Executable& executable, Loaded loaded) {
     return changed_();
   }
   ++metrics_.tables_compiled;
+  executable.too_large = !host_tables_.add(executable.number, loaded.table->table);
+  metrics_.host_tables_refused += executable.too_large;
+  if (executable.table_id != 0)
+    executable.table = Executable::Table::installed;  // it was compiled again for the host's tables only
+  else if (executable.wanted)
+    install(executable, std::move(loaded.table->table));
+  else
+    executable.table = Executable::Table::compiled;
+  changed_();
+}
+
+void Executables::install(Executable& executable, InstallTable table) {
   executable.table = Executable::Table::installing;
-  upload_.install(std::move(loaded.table->table), [this, &executable](Result<InstalledTable> installed) {
+  upload_.install(std::move(table), [this, &executable](Result<InstalledTable> installed) {
     executable.table = installed ? Executable::Table::installed : Executable::Table::absent;
     executable.table_id = installed ? installed->id : 0;
     changed_();
   });
-  changed_();
+}
+
+void Executables::want_table(Executable& executable) {
+  executable.wanted = true;
+  if (executable.table == Executable::Table::compiled && executable.file != nullptr) load(executable);
 }
 
 void Executables::remove_table(Executable& executable) {
   upload_.remove(executable.table_id);
   executable.table_id = 0;
-  executable.table = Executable::Table::none;
+  executable.wanted = false;
+  executable.table = Executable::Table::compiled;
+}
+
+bool Executables::compile_again(Executable& executable) {
+  using Table = Executable::Table;
+  if (executable.table == Table::compiling) return true;
+  if (!executable.has_rows || executable.too_large || executable.file == nullptr) return false;
+  if (executable.table == Table::installing) return true;  // changed_() is called once it is over
+  ++metrics_.host_tables_again;
+  load(executable);
+  return true;
 }
 
 void Executables::tidy() {

@@ -15,12 +15,14 @@
 #include "processor/elf/symbol_table.h"
 #include "processor/processes/mappings.h"
 #include "processor/processes/upload.h"
+#include "processor/unwind/host_tables.h"
 #include "processor/unwind/table.h"
 
 namespace splitprof {
 
 struct Executable {
-  enum class Table { none, compiling, installing, installed, absent };
+  // compiled: the kernel has not been asked to hold it. absent: there is none, or the kernel cannot hold it.
+  enum class Table { none, compiling, compiled, installing, installed, absent };
 
   uint32_t number = 0;  // Frame::place; never 0
   FileIdentity identity;
@@ -31,6 +33,9 @@ struct Executable {
   std::unique_ptr<ReadableFile> file;  // null: never opened, lent to a worker, or closed
   Table table = Table::none;
   uint32_t table_id = 0;
+  bool has_rows = false;      // its table could be compiled
+  bool too_large = false;     // … but not be kept in the host's tables
+  bool wanted = false;        // a process that lives maps it: the kernel shall hold its table
   uint64_t last_used_ns = 0;  // CLOCK_MONOTONIC, when it was opened or found last
 
   // Address in the process - address in the file, for a mapping that shows `offset` at `start`. Without segments file
@@ -49,10 +54,10 @@ struct MappedFile {
 
   // No better answer is on its way: addresses can be tied to the file …
   bool resolvable() const { return state != State::opening && (executable == nullptr || executable->loaded); }
-  // … and the kernel can be told its table.
+  // … and the kernel can be told its table, if it was wanted.
   bool settled() const {
-    return state != State::opening && (executable == nullptr || executable->table == Executable::Table::installed ||
-                                       executable->table == Executable::Table::absent);
+    return state != State::opening &&
+           (executable == nullptr || executable->table_id != 0 || executable->table == Executable::Table::absent);
   }
 };
 
@@ -64,8 +69,9 @@ struct OpenBy {
 
 class Executables {
  public:
-  // `changed` is called whenever a file has become resolvable or settled.
-  Executables(Questions& questions, Upload& upload, Metrics& metrics, std::function<void()> changed);
+  // `changed` is called whenever a file has become resolvable or settled, or its table is in `host_tables` again.
+  Executables(Questions& questions, Upload& upload, HostTables& host_tables, Metrics& metrics,
+              std::function<void()> changed);
   Executables(const Executables&) = delete;
   Executables& operator=(const Executables&) = delete;
 
@@ -73,20 +79,29 @@ class Executables {
   std::shared_ptr<MappedFile> find_or_open(const MappedFileKey& key, const OpenBy& by, uint64_t now_ns);
   // What is known of the key, however old; else an unopened one.
   std::shared_ptr<MappedFile> find(const MappedFileKey& key);
-  // Opens an unopened file as the executable that an exec took.
-  void open_executed(const std::shared_ptr<MappedFile>& file, uint64_t exec_key, uint64_t now_ns);
+  // What is known of the key so surely that no other file needs to be opened; null: nothing.
+  std::shared_ptr<MappedFile> find_trusted(const MappedFileKey& key, uint64_t now_ns);
+  // Opens what an exec took: the file that the key stands for.
+  std::shared_ptr<MappedFile> open_executed(const MappedFileKey& key, uint64_t exec_key, uint64_t now_ns);
   // Nobody is left to open an unopened file with: its frames will only say its path.
   void give_up(MappedFile& mapped, uint64_t now_ns) { refuse(mapped, false, now_ns); }
   // The vDSO is memory: its content is read from the process itself, because a process may have changed its own.
   std::shared_ptr<MappedFile> open_vdso(const OpenBy& by, uint64_t now_ns);
+  // The vDSO of so many bytes that was read from some process; for one that is gone. Unopened when there is none.
+  std::shared_ptr<MappedFile> find_vdso(uint64_t length);
 
   Executable* at(uint32_t number);                                                      // null: no such executable
   const std::vector<std::unique_ptr<Executable>>& all() const { return executables_; }  // by number - 1
 
+  // A process that lives maps it: the kernel shall have its table.
+  void want_table(Executable& executable);
+  // Removes the table of an executable that no process uses from the kernel.
+  void remove_table(Executable& executable);
+  // Its table was forgotten by the host's tables: compiles it again. False: that cannot be.
+  bool compile_again(Executable& executable);
+
   // Forgets names that nobody maps any more, and closes files beyond the most that may be open.
   void tidy();
-  // Removes the table of an executable that no process uses; it is compiled again when it is next opened.
-  void remove_table(Executable& executable);
 
  private:
   void on_file(const std::shared_ptr<MappedFile>& mapped, Result<std::unique_ptr<ReadableFile>> file,
@@ -98,11 +113,17 @@ class Executables {
   void on_loaded(Executable& executable, Loaded loaded);
   void open_by_mapping(const std::shared_ptr<MappedFile>& mapped, const OpenBy& by, uint64_t now_ns);
 
+  // An unopened file for the key, which takes the place of what stood there.
+  std::shared_ptr<MappedFile> replace(const MappedFileKey& key);
+  void install(Executable& executable, InstallTable table);
+
   Questions& questions_;
   Upload& upload_;
+  HostTables& host_tables_;
   Metrics& metrics_;
   std::function<void()> changed_;
   std::map<MappedFileKey, std::shared_ptr<MappedFile>> files_;
+  std::map<uint64_t, std::shared_ptr<MappedFile>> vdsos_;  // by length
   std::map<FileIdentity, Executable*> by_identity_;
   std::vector<std::unique_ptr<Executable>> executables_;
 };

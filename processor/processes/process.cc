@@ -40,4 +40,12 @@ void Process::add(ProcessMapping added) {
   resolvable = false;
 }
 
+void set_name(Process& process, Process::NameSource source, std::string_view name) {
+  if (source < process.name_source || name.empty()) return;
+  if (source == process.name_source && source != Process::NameSource::leader) return;
+  if (process.name != name) process.profile = 0;  // it is another resource now
+  process.name = name;
+  process.name_source = source;
+}
+
 }  // namespace splitprof

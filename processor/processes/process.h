@@ -27,6 +27,7 @@ struct Process {
   // Where the name came from: what is further down replaces what is further up.
   enum class NameSource { none, thread, link, leader };
 
+  uint64_t number = 0;  // in the order in which processes were met
   Pid pid;
   uint64_t start_time_ns = 0;  // CLOCK_BOOTTIME; 0: not sampled yet
   ProcessKey key;              // 0: not sampled yet, or nothing that may be looked at
@@ -36,15 +37,23 @@ struct Process {
   std::string cgroup;
 
   std::vector<ProcessMapping> mappings;  // sorted by start, not overlapping; executable ones only
+  // The mappings are all that there are, from `maps` or because the side band told of the program from its exec on; as
+  // long as no event was lost since, see losses_seen.
+  bool complete = false;
+  bool wants_files = false;     // was sampled: its files are to be opened
+  bool program_opened = false;  // by what its exec took, or another way
+  bool awaits_program = false;  // what its exec took may still come
+  bool in_kernel = false;       // the kernel is told its mappings
   Asked maps = Asked::never;
   Asked description = Asked::never;
   uint64_t exec_key = 0;  // for AskExecutable; 0: none
 
-  uint64_t last_used_ns = 0;  // CLOCK_MONOTONIC, like all that follow
+  uint64_t exec_ns = 0;  // CLOCK_MONOTONIC, like all that follow; 0: its exec was not seen
+  uint64_t last_used_ns = 0;
   uint64_t exited_ns = 0;     // 0: runs
   uint64_t next_sync_ns = 0;  // not before may `maps` be asked for again
   uint64_t sync_pause_ns = 0;
-  uint64_t losses_seen = 0;         // ProcessTable::losses_ when `maps` was read last
+  uint64_t losses_seen = 0;         // ProcessTable::losses_ when `complete` became true, or `maps` was asked for last
   bool resolvable = false;          // every mapping's file is; false: look again
   uint64_t unsettled_since_ns = 0;  // the kernel's list waits for tables; 0: it does not
 
@@ -57,5 +66,8 @@ struct Process {
   // Adds one; what it overlaps gives way, as in the kernel.
   void add(ProcessMapping added);
 };
+
+// A name for the process, unless a better one is known.
+void set_name(Process& process, Process::NameSource source, std::string_view name);
 
 }  // namespace splitprof

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // ProcessTable: which program runs in which process, and what is mapped there. It is told of samples twice: when they
-// arrive, so that questions go out at once, and when it is their turn by time. The side band keeps mappings up to date;
-// `maps` corrects them: at first sight, after a loss, and when a sample lies in no mapping. Main thread, bounded.
+// arrive, so that questions go out at once, and when it is their turn by time. The side band tells of a program's
+// mappings from its exec on, and nothing more is asked about it; `maps` says those of what ran before, and corrects the
+// list after a loss and when a sample lies in no mapping. Main thread, bounded.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +13,9 @@
 #include <vector>
 
 #include "processor/ingest/record.h"
-#include "processor/processes/process.h"
+#include "processor/processes/early_questions.h"
+#include "processor/processes/kernel_lists.h"
+#include "processor/processes/process_files.h"
 
 namespace splitprof {
 
@@ -32,66 +35,71 @@ class ProcessTable {
   ProcessTable(const ProcessTable&) = delete;
   ProcessTable& operator=(const ProcessTable&) = delete;
 
-  // A sample has come in; its turn is later.
+  // A sample or event has come in; its turn is later.
   void on_arrival(const SampleRecord& sample);
+  void on_arrival(const ProcessRecord& event);
   // It is the sample's turn: the process that it is of, as it was then.
   std::shared_ptr<Process> process_of(const SampleRecord& sample);
   // It is the event's turn.
   void on_event(const ProcessRecord& event);
-  // The side band lost events: any process's mappings may be out of date.
+  // It is the loss's turn: any process's mappings may be out of date.
   void on_side_band_loss() { ++losses_; }
 
   // Everything that will be known of the process's files is known: its samples can be resolved.
   bool ready(Process& process);
-  // Asks for `maps` again because they do not explain a sample; false: too soon after the last time.
+  // Asks for `maps` again because they do not explain a sample; false: too soon after the last time, or nobody is left
+  // to be asked.
   bool synchronise(const std::shared_ptr<Process>& process);
   // A file has become resolvable or settled.
-  void on_files_changed();
+  void on_files_changed() { lists_.on_files_changed(now_ns_); }
   void tick(uint64_t now_ns);
 
   uint64_t now_ns() const { return now_ns_; }
   void advance(uint64_t now_ns) { now_ns_ = std::max(now_ns_, now_ns); }
   size_t size() const { return by_pid_.size(); }
-  // Bytes of /proc/PID/maps came, or never will; a description likewise.
+  // Bytes of /proc/PID/maps came, or never will; a description or what an exec took likewise.
   std::function<void()> on_change = [] {};
 
  private:
   std::shared_ptr<Process> find_key(ProcessKey key);
+  std::shared_ptr<Process> make(Pid pid);
   std::shared_ptr<Process> add_key(const SampleRecord& sample);
-  void ask(const std::shared_ptr<Process>& process);
+  std::shared_ptr<Process> with_key(const SampleRecord& sample, const std::shared_ptr<Process>& current);
+  void ask_what_is_missing(const std::shared_ptr<Process>& process, const SampleRecord& sample);
   void ask_mappings(const std::shared_ptr<Process>& process);
+  void ask_description(const std::shared_ptr<Process>& process, uint64_t cgroup_id);
   void on_mappings(const std::shared_ptr<Process>& process, Result<Text> text);
-  void on_description(Process& process, Result<Description> description);
-  void open_leftovers(Process& process);
+  void on_description(Process& process, uint64_t cgroup_id, Result<Description> description);
   void adopt(Process& process, const Process& before);
+  // Runs on after everything that has arrived so far.
+  bool lives(const Process& process) const;
+  bool knows_mappings(const Process& process) const { return process.complete && process.losses_seen == losses_; }
 
   void on_exec(const ProcessRecord& event, const ProcessRecord::Exec& exec);
   void on_fork(const ProcessRecord& event, const ProcessRecord::Fork& fork);
   void on_mapping(const ProcessRecord& event, const ProcessRecord::MappingAdded& added);
   void on_comm(const ProcessRecord& event, const std::string& comm);
+  void on_taken(const ProcessRecord& event, uint64_t exec_key);
+  void on_exit(const ProcessRecord& event);
 
-  std::shared_ptr<MappedFile> file_of(const MappedFileKey& key, const Process& process, RuntimeAddress start,
-                                      uint64_t length);
-  void list_changed(const std::shared_ptr<Process>& process);
-  bool send_list(Process& process);
-  void retry_refused(Process& process);
   void evict();
   void remove_unused_tables();
 
   Questions& questions_;
   Executables& executables_;
-  Upload& upload_;
   Metrics& metrics_;
   const Limits limits_;
+  ProcessFiles files_;
+  KernelLists lists_;
+  EarlyQuestions early_;
   uint64_t now_ns_ = 0;
   uint64_t losses_ = 0;
   uint64_t next_sweep_ns_ = 0;
+  uint64_t next_number_ = 1;
   std::unordered_map<Pid, std::shared_ptr<Process>> by_pid_;
   std::unordered_map<ProcessKey, std::shared_ptr<Process>> by_key_;
-  std::vector<std::shared_ptr<Process>> unsettled_;  // tables of their lists are still to come
+  std::unordered_map<Pid, uint64_t> exits_;            // that have arrived, and whose turn is still to come
+  std::unordered_map<uint64_t, std::string> cgroups_;  // texts, by the id that samples carry
 };
-
-// A name for the process, unless a better one is known.
-void set_name(Process& process, Process::NameSource source, std::string_view name);
 
 }  // namespace splitprof

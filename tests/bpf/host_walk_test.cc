@@ -5,59 +5,19 @@
 #include "processor/unwind/host_walk.h"
 
 #include <gtest/gtest.h>
-#include <sys/uio.h>
-#include <unistd.h>
-#include <unwind.h>
 
 #include <algorithm>
 
 #include "processor/elf/local_file.h"
 #include "processor/processes/mappings.h"
 #include "processor/unwind/table.h"
+#include "tests/own_stack.h"
 
 namespace splitprof {
 namespace {
 
-struct Snapshot {
-  std::vector<uint64_t> registers;
-  uint64_t address = 0;
-  std::vector<std::byte> bytes;
-  std::vector<uint64_t> oracle;  // return addresses, leaf first; the first one is another than ours
-  StackCopy copy() const { return {registers, address, bytes}; }
-};
-
-// The copy begins in the caller of this function; `most_bytes` of it.
-__attribute__((noinline)) void take(Snapshot& snapshot, size_t most_bytes) {
-  uint64_t pc, sp, fp, bx, r12, r13, r14, r15;
-  asm volatile("lea 0(%%rip), %0\n mov %%rsp, %1\n mov %%rbp, %2" : "=r"(pc), "=r"(sp), "=r"(fp));
-  asm volatile("mov %%rbx, %0\n mov %%r12, %1\n mov %%r13, %2\n mov %%r14, %3\n mov %%r15, %4"
-               : "=m"(bx), "=m"(r12), "=m"(r13), "=m"(r14), "=m"(r15));
-  snapshot.registers = {0, 0, 0, bx, 0, 0, fp, sp, 0, 0, 0, 0, r12, r13, r14, r15, pc};
-  snapshot.address = sp;
-  snapshot.bytes.resize(most_bytes);
-  size_t got = 0;
-  while (got < most_bytes) {  // page by page, as there may be less
-    const size_t n = std::min(most_bytes - got, 4096 - (sp + got) % 4096);
-    iovec here{snapshot.bytes.data() + got, n}, there{reinterpret_cast<void*>(sp + got), n};
-    if (process_vm_readv(getpid(), &here, 1, &there, 1, 0) != static_cast<ssize_t>(n)) break;
-    got += n;
-  }
-  snapshot.bytes.resize(got);
-  _Unwind_Backtrace(
-      [](_Unwind_Context* context, void* oracle) {
-        if (_Unwind_GetIP(context) != 0) static_cast<std::vector<uint64_t>*>(oracle)->push_back(_Unwind_GetIP(context));
-        return _URC_NO_REASON;
-      },
-      &snapshot.oracle);
-  asm volatile("" ::: "memory");  // no tail call
-}
-
-__attribute__((noinline)) void recurse(int depth, Snapshot& snapshot, size_t most_bytes) {
-  if (depth == 0)
-    take(snapshot, most_bytes);
-  else
-    recurse(depth - 1, snapshot, most_bytes);
-  asm volatile("" ::: "memory");  // no tail call
+StackCopy copy_of(const Snapshot& snapshot) {
+  return {snapshot.registers, snapshot.address, snapshot.bytes};
 }
 
 // The files of this process, as the processor would have compiled them.
@@ -126,7 +86,7 @@ TEST_F(HostWalkTest, FindsTheFramesThatLibgccFinds) {
     SCOPED_TRACE(depth);
     Snapshot snapshot;
     recurse(depth, snapshot, SP_MAX_STACK_BYTES);
-    EXPECT_EQ(walk_.walk(snapshot.copy()), snapshot.oracle.size());
+    EXPECT_EQ(walk_.walk(copy_of(snapshot)), snapshot.oracle.size());
     EXPECT_EQ(walk_.end(), SP_COUNT_complete);
     expect_like_the_oracle(snapshot);
     EXPECT_EQ(SP_FRAME_FLAGS(walk_.leaf_cells()[0].header), 0);
@@ -137,7 +97,7 @@ TEST_F(HostWalkTest, FindsTheFramesThatLibgccFinds) {
 TEST_F(HostWalkTest, NamesTheEndOfTheCopy) {
   Snapshot snapshot;
   recurse(100, snapshot, 1024);
-  EXPECT_GT(walk_.walk(snapshot.copy()), 3u);
+  EXPECT_GT(walk_.walk(copy_of(snapshot)), 3u);
   EXPECT_EQ(walk_.end(), SP_COUNT_stack_copy_end);
   const auto ours = words(walk_.leaf_cells());
   ASSERT_LT(ours.size(), snapshot.oracle.size());
@@ -147,7 +107,7 @@ TEST_F(HostWalkTest, NamesTheEndOfTheCopy) {
 TEST_F(HostWalkTest, KeepsBothSidesOfADeepStack) {
   Snapshot snapshot;
   recurse(2000, snapshot, 1 << 20);  // more than BPF copies, as these frames are large
-  const uint32_t frames = walk_.walk(snapshot.copy());
+  const uint32_t frames = walk_.walk(copy_of(snapshot));
   ASSERT_EQ(frames, snapshot.oracle.size());
   EXPECT_EQ(walk_.end(), SP_COUNT_complete);
   const auto leaf = words(walk_.leaf_cells()), root = words(walk_.root_cells());
@@ -166,7 +126,7 @@ TEST_F(HostWalkTest, SaysWhichTableIsMissing) {
   ASSERT_NE(of_pc, list.end());
   of_pc->table = SP_TABLE_PENDING;
   walk_.set_mappings(list);
-  walk_.walk(snapshot.copy());
+  walk_.walk(copy_of(snapshot));
   EXPECT_EQ(walk_.end(), SP_COUNT_table_pending);
   EXPECT_LT(walk_.pending_address() - of_pc->start, of_pc->n_pages * 4096ull);
 }

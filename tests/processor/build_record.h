@@ -33,6 +33,9 @@ struct SampleText {
   uint16_t end = SP_COUNT_complete;
   std::vector<uint64_t> kernel;
   std::vector<uint64_t> user;  // the leaf is exact, the others are return addresses
+  std::vector<uint64_t> registers;
+  uint64_t stack_address = 0;
+  std::vector<std::byte> stack;
 };
 
 inline std::vector<uint64_t> build_sample(const SampleText& text) {
@@ -53,6 +56,10 @@ inline std::vector<uint64_t> build_sample(const SampleText& text) {
       user.set(2 * i, SP_FRAME_HEADER(SP_FRAME_NATIVE, 1, i == 0 ? 0 : SP_FRAME_RETURN_ADDRESS, 0));
       user.set(2 * i + 1, text.user[i]);
     }
+    auto registers = sample.initRegisters(static_cast<unsigned>(text.registers.size()));
+    for (unsigned i = 0; i < text.registers.size(); ++i) registers.set(i, text.registers[i]);
+    sample.setStackAddress(text.stack_address);
+    sample.setStack({reinterpret_cast<const capnp::byte*>(text.stack.data()), text.stack.size()});
   });
 }
 

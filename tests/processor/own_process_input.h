@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <set>
 
 #include "processor/elf/local_file.h"
 #include "processor/ingest/input.h"
@@ -29,9 +30,10 @@ class OwnProcessInput final : public Input {
 
   void ask(Ticket ticket, Question question) override {
     ++asked[question.index()];
+    if (const auto* maps = std::get_if<AskMappings>(&question)) ++maps_asked[maps->process];
     if (const auto* list = std::get_if<SetMappings>(&question)) lists[list->process] = list->mappings;
     if (std::holds_alternative<RemoveTable>(question)) return;
-    if (process_gone)
+    if (process_gone || is_gone(question))
       events.push_back(AnswerEvent{ticket, fail(Errc::gone, "no such process")});
     else
       events.push_back(AnswerEvent{ticket, std::visit([this](const auto& q) { return answer(q); }, question)});
@@ -50,12 +52,24 @@ class OwnProcessInput final : public Input {
 
   std::deque<Event> events;
   std::map<size_t, unsigned> asked;  // by the question's place in the variant
+  std::map<ProcessKey, unsigned> maps_asked;
   std::map<ProcessKey, std::vector<TableMapping>> lists;
   std::vector<uint32_t> rates;  // that were configured
   uint64_t now_ns = 1'000'000'000;
-  bool process_gone = false;
+  bool process_gone = false;  // every question fails
+  std::set<ProcessKey> gone;  // questions about these processes fail
 
  private:
+  bool is_gone(const Question& question) const {
+    return std::visit(
+        [this](const auto& q) {
+          if constexpr (requires { q.process; })
+            return gone.contains(q.process);
+          else
+            return false;
+        },
+        question);
+  }
   static std::string read_all(const char* path) {
     std::ifstream file(path, std::ios::binary);
     return std::string((std::istreambuf_iterator<char>(file)), {});
