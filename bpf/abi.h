@@ -83,7 +83,7 @@ enum sp_cfa {
 	SP_CFA_PLT = 3,	       /* sp + offset, and 8 more from the 11th byte of a 16-byte PLT entry on */
 	SP_CFA_DEREF_SP = 4,   /* *(sp + offset) + words: OpenSSL's vector code, which keeps the old sp on the stack */
 	SP_CFA_DEREF_FP = 5,   /* *(fp + offset) + words: a realigned stack, once its prologue is over */
-	SP_CFA_REGISTER = 6,   /* another register + offset; only where all are known: leaf, after a signal */
+	SP_CFA_REGISTER = 6,   /* another register + offset: one that is never saved, or where all are known */
 	SP_CFA_SIGNAL = 7,     /* the kernel's signal frame at sp: all registers are in it */
 	SP_CFA_ASK = 8,	       /* too rare for a rule: the processor would have to do it from a stack copy */
 	SP_CFA_END = 9,	       /* the outermost frame: its return address is undefined */

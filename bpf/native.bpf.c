@@ -123,6 +123,17 @@ static __always_inline int sp_step_by_pointer(struct sp_walk *walk)
 	return 0;
 }
 
+/*
+ * Registers that nobody saves. Code that finds its frame by one of them across a call (OpenSSL's AES-GCM, by rax) relies
+ * on the callee to leave it alone, so the innermost frame still has it. psABI x86-64 1.0, figure 3.4: rax, rdx, rcx, rsi,
+ * rdi, r8 to r11; AAPCS64 2023Q3, 6.1.1: x0 to x15 (of the 16 that a rule can name).
+ */
+#if defined(__aarch64__) || defined(__TARGET_ARCH_arm64)
+#define SP_CALLER_SAVED 0xffff
+#else
+#define SP_CALLER_SAVED 0x0f37
+#endif
+
 #if defined(__x86_64__) || defined(__TARGET_ARCH_x86)
 
 /*
@@ -233,7 +244,7 @@ static __always_inline int sp_apply_rule(struct sp_walk *walk, const struct sp_r
 		cfa += SP_RULE_WORDS(rule) * 8;
 		break;
 	case SP_CFA_REGISTER:
-		if (!walk->registers_known)
+		if (!walk->registers_known && !(SP_CALLER_SAVED >> SP_RULE_REGISTER(rule) & 1))
 			return sp_stop(walk, SP_COUNT_register_unknown);
 		cfa = walk->registers[SP_RULE_REGISTER(rule)] + rule->cfa_offset;
 		break;

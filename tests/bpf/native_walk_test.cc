@@ -214,6 +214,35 @@ TEST_F(NativeWalk, GoesOnOnAnotherStackThatLiesBelow) {
   EXPECT_EQ(walk_->sample.end, SP_COUNT_complete);
 }
 
+TEST_F(NativeWalk, FindsAFrameByARegisterThatNobodySaves) {
+  for (const unsigned number : {0, 3}) {  // rax, and rbx, which the innermost function may have saved
+    SCOPED_TRACE(number);
+    // The innermost frame has a return address at sp; its caller's CFA is in the register.
+    std::array<uint64_t, 8> stack = {0x10010, 0, 0, 0, 0, 0x10200, 0, 0};
+    const auto sp = reinterpret_cast<uint64_t>(stack.data());
+    const sp_rule by_register{.cfa = static_cast<__u8>(SP_CFA_REGISTER | number << 4), .cfa_offset = 8};
+    const sp_rule leaf{.cfa = SP_CFA_SP, .cfa_offset = 8};
+    auto table = table_of(by_register);
+    table.rules.push_back(rule_word(leaf));
+    table.rows.push_back(SP_ROW(0x300, 3));
+    table.counts[0] = 3;
+    const sp_mapping code{0x10000, 0, 16, world_.install(table)};
+    world_.set_mappings(*walk_, {&code, 1});
+    walk_->sample = {};
+    walk_->mapping_bytes = 0;
+    walk_->pc = 0x10300;
+    walk_->sp = sp;
+    walk_->fp = 0;
+    walk_->registers[number] = sp + 5 * 8;
+    walk_->registers_known = 1;
+    walk_->exact = 1;
+    walk_on_host(*walk_, world_);
+    const std::vector<uint64_t> whole = {0x10300, 0x10010, 0x10200}, cut = {0x10300, 0x10010};
+    EXPECT_EQ(frames(), number == 0 ? whole : cut);
+    EXPECT_EQ(walk_->sample.end, number == 0 ? SP_COUNT_complete : SP_COUNT_register_unknown);
+  }
+}
+
 #ifdef __x86_64__
 TEST_F(NativeWalk, KnowsASignalTrampolineByItsCodeWhereNoRowDescribesIt) {
   // The program's own page of code, in memory that is read as the target's: `mov $15, %rax; syscall`.
