@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "processor/dwarf/limits.h"
+
 namespace splitprof::dwarf {
 
 using Kind = SkipStep::Kind;
@@ -140,6 +142,8 @@ Result<> AbbrevTable::add(Bytes& bytes, uint64_t code) {
     if (name == 0 && form == 0) break;
     if (name > UINT16_MAX || form > UINT16_MAX)
       return fail(Errc::malformed, "attribute {:#x} of form {:#x}", name, form);
+    if (attributes_.size() - abbrev.first_attribute == kMaxAttributes)
+      return fail(Errc::too_large, "more than {} attributes", kMaxAttributes);
     AttributeSpec spec{.name = At{static_cast<uint16_t>(name)}, .form = Form{static_cast<uint16_t>(form)}};
     if (spec.form == Form::implicit_const) spec.implicit = TRY(bytes.sleb128());
     abbrev.has_sibling |= spec.name == At::sibling;
@@ -156,6 +160,11 @@ Result<> AbbrevTable::add(Bytes& bytes, uint64_t code) {
   abbrev.skips = static_cast<uint32_t>(skips_.size()) - abbrev.first_skip;
   abbrevs_.push_back(abbrev);
   return Ok{};
+}
+
+size_t AbbrevTable::memory_bytes() const {
+  return abbrevs_.capacity() * sizeof(Abbrev) + attributes_.capacity() * sizeof(AttributeSpec) +
+         skips_.capacity() * sizeof(SkipStep);
 }
 
 const Abbrev* AbbrevTable::find(uint64_t code) const {

@@ -48,6 +48,7 @@ class AbbrevTable {
   // for one entry.
   static Result<AbbrevTable> parse(Bytes bytes, Encoding encoding, uint64_t only = 0);
 
+  size_t memory_bytes() const;
   const Abbrev* find(uint64_t code) const;  // null: none
   std::span<const AttributeSpec> attributes(const Abbrev& abbrev) const {
     return std::span(attributes_).subspan(abbrev.first_attribute, abbrev.attributes);

@@ -85,7 +85,7 @@ Result<> DebugInfo::State::locate_in_unit(const UnitAddresses& asked, std::span<
   std::optional<LineProgram> program;
   std::vector<FoundLine> lines(wanted.size());
   if (unit.root.stmt_list) {
-    program = TRY(LineProgram::read(unit));
+    program = TRY(LineProgram::read(unit, work));
     auto rows = program->run(wanted, lowest, work);
     counts.line_rows += program->rows();
     lines = TRY(std::move(rows));

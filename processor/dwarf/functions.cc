@@ -6,8 +6,6 @@
 namespace splitprof::dwarf {
 namespace {
 
-constexpr size_t kMaxFunctions = 1u << 20;  // kept at a time, of one unit; 40 bytes each
-
 // Of an entry that is no function: may there be functions in it, other than in odd cases?
 bool may_hold_functions(Tag tag) {
   switch (tag) {
@@ -68,6 +66,7 @@ Result<> FunctionFinder::enter(Bytes& in, uint64_t offset, const Abbrev& abbrev,
   Value sibling;
   bool look_inside = true;
   if (abbrev.tag == Tag::subprogram || abbrev.tag == Tag::inlined_subroutine) {
+    TRY(work_.step(abbrev.attributes));
     const Entry entry = TRY(read_entry(in, unit_.header.offset, *unit_.abbrevs, abbrev, unit_.header.encoding));
     if (functions_.size() == kMaxFunctions) return fail(Errc::too_large, "more than {} functions", kMaxFunctions);
     const auto number = static_cast<uint32_t>(functions_.size());
@@ -83,6 +82,7 @@ Result<> FunctionFinder::enter(Bytes& in, uint64_t offset, const Abbrev& abbrev,
     look_inside = functions_[number].kept;
     sibling = entry.sibling;
   } else if (abbrev.has_sibling && !may_hold_functions(abbrev.tag)) {
+    TRY(work_.step(abbrev.attributes));
     sibling = TRY(read_entry(in, unit_.header.offset, *unit_.abbrevs, abbrev, unit_.header.encoding)).sibling;
     look_inside = false;
   } else {

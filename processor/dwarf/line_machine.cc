@@ -79,8 +79,8 @@ Result<> LineMachine::extended(Bytes& in, Work& work) {
     case LineExtendedOp::define_file: {
       const uint64_t offset = in.position() - operation.remaining();
       TRY(operation.c_string());
-      program_.files_.push_back(
-          {.name = {.form = Form::string, .number = offset}, .directory = TRY(operation.uleb128())});
+      const uint64_t directory = TRY(operation.uleb128());
+      TRY(program_.add_file({.name = {.form = Form::string, .number = offset}, .directory = directory}));
       break;
     }
   }

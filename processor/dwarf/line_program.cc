@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processor/dwarf/line_program.h"
 
+#include <algorithm>
+
 #include "processor/dwarf/line_machine.h"
 #include "processor/dwarf/path.h"
 
@@ -11,7 +13,7 @@ constexpr size_t kMaxColumns = 255;  // of a DWARF 5 table; the count has one by
 
 }  // namespace
 
-Result<LineProgram> LineProgram::read(const Unit& unit) {
+Result<LineProgram> LineProgram::read(const Unit& unit, Work& work) {
   LineProgram program(unit);
   SectionBytes& section = unit.addresses->line;
   const uint64_t offset = unit.root.stmt_list.number;
@@ -21,11 +23,11 @@ Result<LineProgram> LineProgram::read(const Unit& unit) {
     return fail(Errc::too_large, "a line program of {} bytes", length.end - offset);
   program.encoding_.offset_size = length.offset_size;
   program.bytes_ = TRY(section.copy(offset, length.end - offset));
-  TRY(program.parse_header());
+  TRY(program.parse_header(work));
   return program;
 }
 
-Result<> LineProgram::parse_header() {
+Result<> LineProgram::parse_header(Work& work) {
   Bytes in(bytes_);
   TRY(parse_unit_length(in, 0));
   encoding_.version = TRY(in.read<uint16_t>());
@@ -47,7 +49,7 @@ Result<> LineProgram::parse_header() {
   // The tables are read where they stand in `bytes_`, so that a text's number is its offset there.
   Bytes tables(bytes_);
   TRY(tables.skip(program_start_ - header.remaining()));
-  return encoding_.version == 5 ? parse_tables(tables) : parse_names(tables);
+  return encoding_.version == 5 ? parse_tables(tables, work) : parse_names(tables);
 }
 
 // DWARF 2 to 4: directories, then files, each list ended by an empty name.
@@ -55,26 +57,34 @@ Result<> LineProgram::parse_names(Bytes& in) {
   while (true) {
     const uint64_t offset = in.position();
     if (TRY(in.c_string()).empty()) break;
+    if (directories_.size() >= kMaxFiles) return fail(Errc::too_large, "more than {} directories", kMaxFiles);
     directories_.push_back({.name = {.form = Form::string, .number = offset}});
   }
   while (true) {
     const uint64_t offset = in.position();
     if (TRY(in.c_string()).empty()) break;
-    files_.push_back({.name = {.form = Form::string, .number = offset}, .directory = TRY(in.uleb128())});
+    const uint64_t directory = TRY(in.uleb128());
+    TRY(add_file({.name = {.form = Form::string, .number = offset}, .directory = directory}));
     TRY(in.uleb128());  // time
     TRY(in.uleb128());  // size
   }
   return Ok{};
 }
 
-Result<> LineProgram::parse_tables(Bytes& in) {
-  directories_ = TRY(parse_table(in));
-  files_ = TRY(parse_table(in));
+Result<> LineProgram::add_file(File file) {
+  if (files_.size() >= kMaxFiles) return fail(Errc::too_large, "more than {} files", kMaxFiles);
+  files_.push_back(file);
+  return Ok{};
+}
+
+Result<> LineProgram::parse_tables(Bytes& in, Work& work) {
+  directories_ = TRY(parse_table(in, work));
+  files_ = TRY(parse_table(in, work));
   return Ok{};
 }
 
 // A description of the columns, then the rows.
-Result<std::vector<LineProgram::File>> LineProgram::parse_table(Bytes& in) const {
+Result<std::vector<LineProgram::File>> LineProgram::parse_table(Bytes& in, Work& work) const {
   struct Column {
     uint64_t content;
     Form form;
@@ -86,10 +96,11 @@ Result<std::vector<LineProgram::File>> LineProgram::parse_table(Bytes& in) const
     columns[i].form = Form{static_cast<uint16_t>(TRY(in.uleb128()))};
   }
   const uint64_t count = TRY(in.uleb128());
-  // Each has at least a byte, or else this would go on for ever.
-  if (count > in.remaining()) return fail(Errc::malformed, "a table of {} files", count);
+  // A row of no bytes is possible, so that the bytes do not bound their number.
+  if (count > kMaxFiles) return fail(Errc::too_large, "a table of {} files", count);
   std::vector<File> files;
   for (uint64_t i = 0; i < count; ++i) {
+    TRY(work.step(1 + column_count));
     File file;
     for (int column = 0; column < column_count; ++column) {
       const Value value = TRY(read_value(in, 0, columns[column].form, 0, encoding_));
@@ -111,11 +122,9 @@ Result<std::vector<FoundLine>> LineProgram::run(std::span<const uint64_t> addres
 
 Result<std::string> LineProgram::text(Value value) const {
   if (value.form != Form::string) return unit_->addresses->text(*unit_, value);
-  Bytes in(bytes_);
-  TRY(in.skip(value.number));
-  const auto text = TRY(in.c_string());
-  if (text.size() > kMaxNameBytes) return fail(Errc::too_large, "a path of {} bytes", text.size());
-  return std::string(text);
+  const uint64_t left = bytes_.size() - std::min<uint64_t>(bytes_.size(), value.number);
+  Bytes in = TRY(Bytes(bytes_).sub(value.number, std::min(left, kMaxNameBytes + 1)));
+  return std::string(TRY(in.c_string()));
 }
 
 Result<std::string> LineProgram::path(uint64_t file) const {

@@ -28,7 +28,7 @@ struct FoundLine {
 class LineProgram {
  public:
   // The unit's, which has a stmt_list; `unit` outlives this object.
-  static Result<LineProgram> read(const Unit& unit);
+  static Result<LineProgram> read(const Unit& unit, Work& work);
 
   // The row of each of the addresses, which are ascending. Sequences that begin below `lowest` are of code that the
   // linker threw away.
@@ -46,10 +46,11 @@ class LineProgram {
   };
 
   explicit LineProgram(const Unit& unit) : unit_(&unit) {}
-  Result<> parse_header();
+  Result<> parse_header(Work& work);
   Result<> parse_names(Bytes& in);
-  Result<> parse_tables(Bytes& in);
-  Result<std::vector<File>> parse_table(Bytes& in) const;
+  Result<> parse_tables(Bytes& in, Work& work);
+  Result<std::vector<File>> parse_table(Bytes& in, Work& work) const;
+  Result<> add_file(File file);
   Result<std::string> text(Value value) const;
 
   const Unit* unit_;

@@ -22,9 +22,15 @@ bool SectionBytes::compressed() const {
 
 Result<> SectionBytes::load_compressed() {
   if (loaded_) return Ok{};
-  window_ = TRY(file_->read_section(*section_, kMaxCompressedSectionBytes));
-  window_start_ = 0;
+  if (failed_) return *failed_;
+  auto bytes = file_->read_section(*section_, work_->may_hold());
+  if (!bytes) {
+    failed_ = bytes.error();
+    return *failed_;
+  }
+  window_ = std::move(*bytes);
   loaded_ = true;
+  work_->hold(window_.size());
   return work_->read(window_.size());
 }
 
@@ -39,6 +45,7 @@ Result<Bytes> SectionBytes::up_to(uint64_t offset, uint64_t size) {
   const uint64_t whole = TRY(this->size());
   if (offset > whole) return fail(Errc::malformed, "offset {:#x} of a section of {} bytes", offset, whole);
   const uint64_t wanted = std::min(size, whole - offset);
+  TRY(work_->look_at(wanted));
   const bool there = offset >= window_start_ && offset - window_start_ <= window_.size() &&
                      wanted <= window_.size() - (offset - window_start_);
   if (!there) {  // so it is not compressed
@@ -61,6 +68,7 @@ Result<std::vector<std::byte>> SectionBytes::copy(uint64_t offset, uint64_t size
   const uint64_t whole = TRY(this->size());
   if (offset > whole || size > whole - offset)
     return fail(Errc::malformed, "{} bytes at {:#x} end past their section", size, offset);
+  TRY(work_->look_at(size));
   if (compressed()) {
     const auto from = window_.begin() + static_cast<ptrdiff_t>(offset);
     return std::vector<std::byte>(from, from + static_cast<ptrdiff_t>(size));

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -25,11 +26,16 @@ class Work {
       return fail(Errc::too_large, "more than {} steps", kMaxSteps);
     return Ok{};
   }
+  Result<> look_at(uint64_t bytes) { return step(1 + bytes / 16); }
+  // Of sections that are held decompressed: how many bytes one more may have; and that it has so many.
+  uint64_t may_hold() const { return kMaxDecompressedBytes - held_bytes_; }
+  void hold(uint64_t bytes) { held_bytes_ += bytes; }
   uint64_t bytes_read() const { return bytes_read_; }
   bool exhausted() const { return steps_ > kMaxSteps || bytes_read_ > kMaxBytesRead; }
 
  private:
   uint64_t bytes_read_ = 0;
+  uint64_t held_bytes_ = 0;  // <= kMaxDecompressedBytes
   uint64_t steps_ = 0;
 };
 
@@ -74,6 +80,7 @@ class SectionBytes {
   const Section* section_ = nullptr;
   Work* work_ = nullptr;
   bool loaded_ = false;            // a compressed section: `window_` is all of it
+  std::optional<Error> failed_;    // or why it cannot be: not to be tried again and again
   std::vector<std::byte> window_;  // bytes from window_start_
   uint64_t window_start_ = 0;
 };

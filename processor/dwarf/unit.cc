@@ -19,7 +19,7 @@ constexpr uint64_t kNoAddress = 0;       // where nothing is known, as DWARF has
 }  // namespace
 
 DwarfFile::DwarfFile(const ElfFile& file, bool split, DwarfFile* alternate, Work& work)
-    : split_(split), alternate_(alternate) {
+    : work_(work), split_(split), alternate_(alternate) {
   const auto section = [&](std::string name) { return SectionBytes(file, name + (split ? ".dwo" : ""), work); };
   info = section(".debug_info");
   abbrev = section(".debug_abbrev");
@@ -55,7 +55,12 @@ Result<std::shared_ptr<const AbbrevTable>> DwarfFile::abbrevs_at(uint64_t offset
   const auto parse = [&](Bytes bytes) { return AbbrevTable::parse(bytes, encoding, only); };
   auto table = std::make_shared<const AbbrevTable>(TRY(abbrev.parse(offset, kMaxAbbrevBytes, parse)));
   if (only != 0) return table;  // not all of it
-  if (abbrevs_.size() >= kMaxCachedAbbrevs) abbrevs_.clear();
+  abbrev_bytes_ += table->memory_bytes();
+  if (abbrev_bytes_ > kMaxCachedAbbrevBytes) {
+    abbrevs_.clear();
+    units_.clear();  // they hold tables, too
+    abbrev_bytes_ = table->memory_bytes();
+  }
   abbrevs_[offset] = {.encoding = encoding, .table = table};
   return table;
 }
@@ -122,6 +127,7 @@ Result<Entry> DwarfFile::entry_at(const Unit& unit, uint64_t offset) {
     const uint64_t code = TRY(bytes.uleb128());
     const Abbrev* abbrev_of_entry = unit.abbrevs->find(code);
     if (abbrev_of_entry == nullptr) return fail(Errc::malformed, "entry {:#x} has unknown code {}", offset, code);
+    TRY(work_.step(1 + abbrev_of_entry->attributes));
     return read_entry(bytes, offset, *unit.abbrevs, *abbrev_of_entry, unit.header.encoding);
   };
   if (unit.contents.empty()) return info.parse(offset, kMaxEntryBytes, read);

@@ -68,13 +68,15 @@ class DwarfFile {
   Result<std::shared_ptr<const AbbrevTable>> abbrevs_at(uint64_t offset, Encoding encoding, uint64_t only);
   Result<std::string> indexed_text(const Unit& unit, uint64_t index);
 
+  Work& work_;
   bool split_;
   DwarfFile* alternate_;
   struct CachedAbbrevs {
     Encoding encoding;
     std::shared_ptr<const AbbrevTable> table;
   };
-  std::unordered_map<uint64_t, CachedAbbrevs> abbrevs_;              // by offset
+  std::unordered_map<uint64_t, CachedAbbrevs> abbrevs_;  // by offset
+  size_t abbrev_bytes_ = 0;
   std::unordered_map<uint64_t, std::shared_ptr<const Unit>> units_;  // by offset; at most kMaxCachedUnits
   std::vector<uint64_t> unit_offsets_;                               // all of them, once somebody has asked
   bool unit_offsets_known_ = false;

@@ -69,37 +69,49 @@ def without_symbol_tables(path, folder):
     return copy
 
 
+def run(command, addresses):
+    """What it printed to stdout and stderr, and what it cost: (seconds, CPU seconds, peak KiB)."""
+    with tempfile.TemporaryFile("w+") as stdin, tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        stdin.write("".join(f"{address:#x}\n" for address in addresses))
+        stdin.seek(0)
+        begin = time.monotonic()
+        process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = status  # it has been waited for
+        cost = (time.monotonic() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
+        texts = []
+        for file in (stdout, stderr):
+            file.seek(0)
+            texts.append(file.read().decode(errors="surrogateescape"))
+    if status != 0:
+        print(f"{command}: status {status}\n{texts[1]}")
+        sys.exit(1)
+    return texts[0], texts[1], cost
+
+
 def run_llvm(tool, path, addresses):
-    """Frames by address, innermost first, and seconds."""
-    command = [tool, "--obj=" + path, "--output-style=JSON", "--inlines", "--no-demangle", "--functions=linkage"]
-    begin = time.monotonic()
-    run = subprocess.run(command, input="".join(f"{a:#x}\n" for a in addresses), capture_output=True, text=True,
-                         errors="surrogateescape", check=True)
-    seconds = time.monotonic() - begin
+    """Frames by address, innermost first, and the cost."""
+    out, _, cost = run([tool, "--obj=" + path, "--output-style=JSON", "--inlines", "--no-demangle",
+                        "--functions=linkage"], addresses)
     frames = {}
-    for line in run.stdout.splitlines():
+    for line in out.splitlines():
         answer = json.loads(line)
         found = [Frame(s["FunctionName"], s["FileName"], s["Line"], s["Column"]) for s in answer.get("Symbol", [])]
         if found and found != [Frame("", "", 0, 0)]:
             frames[int(answer["Address"], 16)] = found
-    return frames, seconds
+    return frames, cost
 
 
 def run_ours(tool, path, addresses):
-    begin = time.monotonic()
-    run = subprocess.run([tool, path], input="".join(f"{a:x}\n" for a in addresses), capture_output=True, text=True,
-                         errors="surrogateescape")
-    seconds = time.monotonic() - begin
-    if run.returncode != 0:
-        print(run.stderr)
-        sys.exit(1)
+    """Likewise, and what it says of itself."""
+    out, counts, cost = run([tool, path], addresses)
     frames, current = {}, None
-    for line in run.stdout.splitlines():
+    for line in out.splitlines():
         if match := OUR_FRAME.match(line):
             current.append(Frame(match[2], match[3], int(match[4]), int(match[5])))
         else:
             current = frames.setdefault(int(line, 16), [])
-    return frames, seconds, run.stderr.strip()
+    return frames, cost, counts.strip()
 
 
 def difference(ours, theirs):
@@ -135,8 +147,8 @@ def compare(arguments, llvm, path):
         return False
     addresses = draw(functions, arguments.addresses, arguments.seed)
     with tempfile.TemporaryDirectory() as folder:
-        theirs, their_seconds = run_llvm(llvm, without_symbol_tables(path, folder), addresses)
-    ours, our_seconds, cost = run_ours(arguments.tool, path, addresses)
+        theirs, their_cost = run_llvm(llvm, without_symbol_tables(path, folder), addresses)
+    ours, our_cost, counts = run_ours(arguments.tool, path, addresses)
     kinds = collections.defaultdict(list)
     for address in addresses:
         if kind := difference(ours.get(address, []), theirs.get(address, [])):
@@ -145,9 +157,11 @@ def compare(arguments, llvm, path):
     known = sum(address in theirs for address in addresses)
     inlined = sum(len(frames) > 1 for frames in theirs.values())
     share = 100 * (1 - differ / len(addresses))
-    print(f"{os.path.basename(path):<34} {len(addresses):>9} {known:>7} {inlined:>8} {share:>9.3f} {our_seconds:>8.2f} s "
-          f"{their_seconds:>8.2f} s")
-    print(f"    {cost}")
+    print(f"{os.path.basename(path)[-34:]:<34} {len(addresses):>9} {known:>7} {inlined:>8} {share:>9.3f}")
+    for name, (seconds, cpu_seconds, peak_kib) in (("ours", our_cost), ("llvm-symbolizer", their_cost)):
+        print(f"    {name}: {seconds:.2f} s, {cpu_seconds:.2f} s of CPU, {cpu_seconds / len(addresses) * 1e6:.1f} us an "
+              f"address, peak {peak_kib / 1024:.0f} MiB")
+    print(f"    {counts}")
     for kind, found in sorted(kinds.items(), key=lambda item: -len(item[1])):
         print(f"    {kind}: {len(found)}")
         for address in found[:SHOWN]:
@@ -170,7 +184,7 @@ def main():
     if not llvm:
         print("skipped: llvm-symbolizer is not installed")
         sys.exit(77)
-    print(f"{'file':<34} {'addresses':>9} {'known':>7} {'inlined':>8} {'% equal':>9} {'ours':>10} {'llvm':>10}")
+    print(f"{'file':<34} {'addresses':>9} {'known':>7} {'inlined':>8} {'% equal':>9}")
     with tempfile.TemporaryDirectory() as folder:
         results = [compare(arguments, llvm, path) for path in [*arguments.files, *go_program(arguments.go, folder)]]
     sys.exit(0 if results and all(results) else 1)

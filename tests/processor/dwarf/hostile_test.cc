@@ -3,7 +3,6 @@
 // Files that lie: made by hand, or by changing a byte of a good one.
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <random>
 
 #include "processor/dwarf/limits.h"
@@ -161,11 +160,9 @@ TEST(HostileDwarf, WorkEndsTheJob) {
     append(ranges, uint64_t{2});
   }
   ranges.resize(ranges.size() + 16);
-  const auto begin = std::chrono::steady_clock::now();
   const auto found = ask(unit, std::move(ranges));
   ASSERT_TRUE(found.error);
   EXPECT_EQ(found.error->code, Errc::too_large);
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(120));  // far more than it takes
 }
 
 TEST(HostileDwarf, AUnitThatEndsPastItsSectionHidesOnlyWhatFollows) {
