@@ -25,6 +25,7 @@ import tempfile
 import time
 
 SHOWN = 3  # differences of each kind
+MAX_INLINED = 64  # processor/dwarf/limits.h, kMaxInlined
 SYMBOL = re.compile(r"^\s*\d+: ([0-9a-f]+)\s+(\d+|0x[0-9a-f]+) FUNC\s+\S+\s+\S+\s+(\w+) ")
 OUR_FRAME = re.compile(r"^  (inlined )?([^\t]*)\t(.*):(\d+):(\d+)$")
 SHT_PROGBITS, SHT_SYMTAB, SHT_DYNSYM = 1, 2, 11
@@ -120,6 +121,8 @@ def difference(ours, theirs):
         return None
     if not ours or not theirs:
         return "only llvm-symbolizer knows it" if theirs else "only we know it"
+    if len(theirs) > len(ours) == MAX_INLINED and ours[:-1] == theirs[: len(ours) - 1] and ours[-1] == theirs[-1]:
+        return f"more than {MAX_INLINED} frames: our middle is cut out"
     if len(ours) != len(theirs):
         return "another number of inlined functions"
     for kind in Frame._fields:
