@@ -225,8 +225,12 @@ static __always_inline int sp_apply_rule(struct sp_walk *walk, const struct sp_r
 	case SP_CFA_SP:
 		cfa = walk->sp + rule->cfa_offset;
 		break;
-	case SP_CFA_FP:
 	case SP_CFA_FP_SWITCH:
+		if (!walk->fp) /* nobody may go back: Go's runtime.mcall */
+			return sp_stop(walk, SP_COUNT_complete);
+		cfa = walk->fp + rule->cfa_offset;
+		break;
+	case SP_CFA_FP:
 		cfa = walk->fp + rule->cfa_offset;
 		break;
 	case SP_CFA_PLT:

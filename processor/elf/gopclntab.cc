@@ -110,7 +110,7 @@ std::optional<GoRuns::Run> GoRuns::next() {
   const auto delta = in_.uleb128();
   if (!delta || *delta > UINT32_MAX || (*delta == 0 && !first_)) return std::nullopt;
   const auto length = in_.uleb128();
-  if (!length || *length > UINT32_MAX) return std::nullopt;
+  if (!length || *length == 0 || *length > UINT32_MAX) return std::nullopt;
   first_ = false;
   const auto zigzag = static_cast<uint32_t>(*delta);
   value_ = static_cast<int32_t>(static_cast<uint32_t>(value_) + ((0 - (zigzag & 1)) ^ zigzag >> 1));

@@ -102,7 +102,6 @@ class CfiRunner::Execution {
   Execution(CfiRunner& runner, const Cie& cie, const State& initial)
       : registers_(runner.registers_),
         remembered_(runner.remembered_),
-        cie_(cie),
         return_register_(cie.return_register),
         data_alignment_(cie.data_alignment),
         initial_(initial),
@@ -141,7 +140,6 @@ class CfiRunner::Execution {
 
   const UnwindRegisters registers_;
   std::vector<State>& remembered_;
-  const Cie& cie_;
   const uint64_t return_register_;
   const int64_t data_alignment_;
   const State& initial_;

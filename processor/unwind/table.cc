@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "processor/unwind/fde_source.h"
+#include "processor/unwind/go_rows.h"
 #include "processor/unwind/page_writer.h"
 #include "processor/unwind/rule_set.h"
 
@@ -140,8 +141,14 @@ Result<CompiledTable> compile_rows(std::span<RowSource* const> sources, std::spa
 
 Result<CompiledTable> compile_table(const ElfFile& file) {
   std::vector<std::unique_ptr<RowSource>> owned;
-  for (const auto read : {read_eh_frame, read_debug_frame})
-    if (auto frames = read(file)) owned.push_back(std::make_unique<FdeSource>(std::move(*frames), file.machine()));
+  const auto add_frames = [&](Result<CallFrames> frames) {
+    if (frames) owned.push_back(std::make_unique<FdeSource>(std::move(*frames), file.machine()));
+  };
+  add_frames(read_eh_frame(file));
+  if (auto rows = read_go_rows(file))
+    owned.push_back(std::move(*rows));  // its .debug_frame says the same, but for where stacks change and end
+  else
+    add_frames(read_debug_frame(file));
   std::vector<RowSource*> sources;
   for (const auto& source : owned) sources.push_back(source.get());
   return compile_rows(sources, file.segments());

@@ -31,7 +31,8 @@ constexpr size_t kMaxTableRows = 16u << 20;  // libLLVM-14 has 0.95 M in 110 MB
 // counts for more: a later one says what holds where the earlier ones have no function. not_found: there is none.
 Result<CompiledTable> compile_rows(std::span<RowSource* const> sources, std::span<const Segment> code);
 
-// The whole way, from whatever the file has: .eh_frame, Go's table, .debug_frame. not_found: it has none of them.
+// The whole way, from whatever the file has: .eh_frame, then Go's table or else .debug_frame. not_found: it has none of
+// them.
 Result<CompiledTable> compile_table(const ElfFile& file);
 
 }  // namespace splitprof

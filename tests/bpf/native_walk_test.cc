@@ -243,6 +243,20 @@ TEST_F(NativeWalk, FindsAFrameByARegisterThatNobodySaves) {
   }
 }
 
+TEST_F(NativeWalk, EndsWhereNoWayLeadsBackToTheOtherStack) {
+  const sp_rule leave{.cfa = SP_CFA_FP_SWITCH,
+                      .saved = SP_RULE_SAVED(SP_FP_CFA_OFFSET, SP_RA_CFA_8),
+                      .fp_offset = -16,
+                      .cfa_offset = 16};
+  const sp_mapping code{0x10000, 0, 16, world_.install(table_of(leave))};
+  world_.set_mappings(*walk_, {&code, 1});
+  walk_->pc = 0x10010;
+  walk_->exact = 1;
+  walk_on_host(*walk_, world_);
+  EXPECT_EQ(frames(), (std::vector<uint64_t>{0x10010}));
+  EXPECT_EQ(walk_->sample.end, SP_COUNT_complete);
+}
+
 #ifdef __x86_64__
 TEST_F(NativeWalk, KnowsASignalTrampolineByItsCodeWhereNoRowDescribesIt) {
   // The program's own page of code, in memory that is read as the target's: `mov $15, %rax; syscall`.
