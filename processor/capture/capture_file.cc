@@ -24,7 +24,7 @@ Result<std::unique_ptr<CaptureFile>> CaptureFile::open(std::unique_ptr<ReadableF
                 "a capture of format {}.{}, and this program reads format {} only: replay it with the version of "
                 "splitprof that wrote it",
                 header.major, header.minor, kCaptureMajor);
-  return std::unique_ptr<CaptureFile>(new CaptureFile(std::move(file)));
+  return std::unique_ptr<CaptureFile>(new CaptureFile(std::move(file), header.minor));
 }
 
 uint64_t CaptureFile::offset_of(uint32_t frame) const {

@@ -41,6 +41,7 @@ class CaptureFile {
 
   uint64_t offset_of(uint32_t frame) const;  // in the file; of a frame that was found, or the one after the last
   uint64_t stored_bytes() const { return end_; }
+  uint16_t minor() const { return minor_; }  // of the format
 
  private:
   struct Frame {
@@ -53,11 +54,12 @@ class CaptureFile {
     std::shared_ptr<const Content> content;
   };
 
-  explicit CaptureFile(std::unique_ptr<ReadableFile> file) : file_(std::move(file)) {}
+  CaptureFile(std::unique_ptr<ReadableFile> file, uint16_t minor) : file_(std::move(file)), minor_(minor) {}
   Result<bool> find_next();
   Result<std::shared_ptr<const Content>> decompress(uint32_t number);
 
   std::unique_ptr<ReadableFile> file_;
+  const uint16_t minor_;
   std::vector<Frame> frames_;
   uint64_t end_ = sizeof(CaptureHeader);  // of what was found, in the file
   std::deque<Cached> cache_;              // the one used last is in front

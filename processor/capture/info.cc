@@ -48,14 +48,13 @@ class Counting {
     std::visit([this](const auto& specific) { count(specific); }, entry);
   }
 
-  std::string text(uint64_t stored_bytes, const std::array<Tally, kEntryKinds>& kinds) const {
+  std::string text(uint64_t stored_bytes, unsigned minor, const std::array<Tally, kEntryKinds>& kinds) const {
     std::string out;
     const auto line = [&out](std::string_view name, std::string_view value) {
       out += fmt::format("{:<14}{}\n", name, value);
     };
     const auto& session = index_.session;
-    line("written by",
-         fmt::format("splitprof {}, format {}.{} or newer", printable(session.version), kCaptureMajor, 0));
+    line("written by", fmt::format("splitprof {}, format {}.{}", printable(session.version), kCaptureMajor, minor));
     line("host", host_ ? fmt::format("Linux {} {}, {} CPUs; its name is not stored", printable(host_->kernel_release),
                                      printable(host_->architecture), host_->online_cpus)
                        : "not known");
@@ -196,7 +195,7 @@ Result<std::string> describe_capture(CaptureFile& file, const CaptureIndex& inde
     if (entry->index() + 1 < kEntryKinds) kinds[entry->index() + 1].add(cursor.entry_bytes());
     counting.take(*entry);
   }
-  return counting.text(file.stored_bytes(), kinds);
+  return counting.text(file.stored_bytes(), file.minor(), kinds);
 }
 
 }  // namespace splitprof

@@ -6,10 +6,12 @@ captures that were cut, broken or written by another version. SPLITPROF_REPLAYS:
 import json
 import os
 import shutil
+import signal
 import stat
 import struct
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import harness
@@ -128,6 +130,23 @@ class Replay(harness.LiveTest):
         self.assertLess(os.stat(capture).st_size, 3 << 20)  # what was on its way when the limit was reached comes on top
         run = self.report(capture, "-o", self.path("102-replayed.folded"))
         self.assertEqual(run.returncode, 0, run.stderr)
+
+    def test_a_processor_that_is_killed_leaves_what_was_written(self):
+        run = subprocess.Popen([harness.BIN / "splitprof", "record", "-q", "-d", "60s", "-o", self.path("103.splitprof")],
+                               stderr=subprocess.PIPE, text=True)
+        with subprocess.Popen(load(self.folder, 0), start_new_session=True):
+            time.sleep(4)
+            children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+            processors = [int(c) for c in children if os.readlink(f"/proc/{c}/exe").endswith("splitprof-processor")]
+            self.assertEqual(len(processors), 1)
+            os.kill(processors[0], signal.SIGKILL)
+            run.communicate(timeout=60)
+        self.assertEqual(run.returncode, 1)
+        cut = self.report(self.path("103.splitprof"), "-o", self.path("103.folded"))
+        self.assertEqual(cut.returncode, 1)
+        self.assertIn("damaged", cut.stderr)
+        cut = self.report(self.path("103.splitprof"), "--damaged", "-o", self.path("103.folded"))
+        self.assertEqual(cut.returncode, 0, cut.stderr)
 
     def test_refuses_wrong_use(self):
         for arguments in (["record", "-d", "1s", "-o", self.path("a.splitprof"), "-o", self.path("b.splitprof")],
