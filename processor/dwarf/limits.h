@@ -20,12 +20,15 @@ constexpr uint64_t kMaxSteps = 500'000'000;
 constexpr uint64_t kMaxUnitBytes = 256u << 20;
 constexpr uint64_t kMaxLineProgramBytes = 64u << 20;  // of one unit; node's largest has 40 KB
 // Of all sections that a file holds compressed, decompressed: these are not readable by position, and are held whole.
-// ceph-mon of Debian 12, 100 MB compressed, takes 250 MB.
+// ceph-mon of Debian 12, 100 MB compressed, takes 250 MB. A section that is larger than a few MB when it is
+// decompressed has to be worth it on disk, too: strings shrink most, to a tenth.
 constexpr uint64_t kMaxDecompressedBytes = 512u << 20;
-constexpr uint64_t kMaxAbbrevBytes = 4u << 20;       // of one unit's abbreviations; libc's 2,063 units have 144 KB
-constexpr uint64_t kMaxUnitHeaderBytes = 64u << 10;  // with its root entry, whose producer text can be long
-constexpr uint64_t kMaxEntryBytes = 64u << 10;       // one entry outside its unit: names, no long blocks
-constexpr size_t kMaxUnits = 1u << 18;               // Chrome has some 50,000; up to 50 bytes each
+constexpr uint64_t kAlwaysDecompressedBytes = 8u << 20;  // of one section
+constexpr uint64_t kMaxLargeExpansion = 32;              // of a larger one
+constexpr uint64_t kMaxAbbrevBytes = 4u << 20;           // of one unit's abbreviations; libc's 2,063 units have 144 KB
+constexpr uint64_t kMaxUnitHeaderBytes = 64u << 10;      // with its root entry, whose producer text can be long
+constexpr uint64_t kMaxEntryBytes = 64u << 10;           // one entry outside its unit: names, no long blocks
+constexpr size_t kMaxUnits = 1u << 18;                   // Chrome has some 50,000; up to 50 bytes each
 
 constexpr uint64_t kMaxNameBytes = 16u << 10;  // C++ templates reach several thousand; a longer name is unknown
 constexpr size_t kMaxAttributes = 1024;        // of one kind of entry; compilers use up to 30

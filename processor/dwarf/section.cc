@@ -23,7 +23,8 @@ bool SectionBytes::compressed() const {
 Result<> SectionBytes::load_compressed() {
   if (loaded_) return Ok{};
   if (failed_) return *failed_;
-  auto bytes = file_->read_section(*section_, work_->may_hold());
+  const uint64_t worth = std::max(kAlwaysDecompressedBytes, section_->size * kMaxLargeExpansion);
+  auto bytes = file_->read_section(*section_, std::min(work_->may_hold(), worth));
   if (!bytes) {
     failed_ = bytes.error();
     return *failed_;

@@ -19,7 +19,7 @@ constexpr uint64_t kNoAddress = 0;       // where nothing is known, as DWARF has
 }  // namespace
 
 DwarfFile::DwarfFile(const ElfFile& file, bool split, DwarfFile* alternate, Work& work)
-    : work_(work), split_(split), alternate_(alternate) {
+    : work_(work), alternate_(alternate) {
   const auto section = [&](std::string name) { return SectionBytes(file, name + (split ? ".dwo" : ""), work); };
   info = section(".debug_info");
   abbrev = section(".debug_abbrev");

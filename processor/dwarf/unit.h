@@ -57,19 +57,16 @@ class DwarfFile {
   // One entry by its offset, which is within `unit`.
   Result<Entry> entry_at(const Unit& unit, uint64_t offset);
 
-  // What a value means. A text is cut off at no length: a longer one than kMaxNameBytes is an error.
+  // What a value means. A text of more than kMaxNameBytes is an error.
   Result<std::string> text(const Unit& unit, Value value);
   Result<uint64_t> address(const Unit& unit, Value value);
   Result<EntryReference> reference(const Unit& unit, Value value);
-
-  bool is_split() const { return split_; }
 
  private:
   Result<std::shared_ptr<const AbbrevTable>> abbrevs_at(uint64_t offset, Encoding encoding, uint64_t only);
   Result<std::string> indexed_text(const Unit& unit, uint64_t index);
 
   Work& work_;
-  bool split_;
   DwarfFile* alternate_;
   struct CachedAbbrevs {
     Encoding encoding;

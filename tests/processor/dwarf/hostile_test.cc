@@ -2,6 +2,7 @@
 //
 // Files that lie: made by hand, or by changing a byte of a good one.
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include <random>
 
@@ -179,6 +180,24 @@ TEST(HostileDwarf, AUnitThatEndsPastItsSectionHidesOnlyWhatFollows) {
   const auto found = symbolize(*bad.elf, {ElfAddress(kCode + 8)});
   EXPECT_TRUE(found.texts.empty());
   EXPECT_EQ(found.counts.units_broken, 1u);
+}
+
+// A small file that decompresses to a large section: nothing that a compiler writes.
+TEST(HostileDwarf, ACompressedSectionOfNothingIsNotDecompressed) {
+  const uint64_t size = 64u << 20;
+  std::vector<unsigned char> packed(compressBound(size));
+  uLongf packed_size = packed.size();
+  ASSERT_EQ(compress(packed.data(), &packed_size, std::vector<unsigned char>(size).data(), size), Z_OK);
+  ByteVector section;
+  append(section, Elf64_Chdr{.ch_type = ELFCOMPRESS_ZLIB, .ch_size = size, .ch_addralign = 1});
+  const auto* first = reinterpret_cast<const std::byte*>(packed.data());
+  section.insert(section.end(), first, first + packed_size);
+  ElfBuilder builder;
+  builder.section({.name = ".debug_info", .type = SHT_PROGBITS, .flags = SHF_COMPRESSED, .bytes = section});
+  TestFile file(builder.build());
+  const auto found = symbolize(*file.elf, {ElfAddress(kCode)});
+  EXPECT_EQ(found.counts.units_broken, 1u);
+  EXPECT_NE(found.counts.problem.find("unpacked"), std::string::npos) << found.counts.problem;
 }
 
 // Nothing is expected but an end, and no step outside what was read (the sanitizers watch).
