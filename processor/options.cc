@@ -18,6 +18,8 @@ std::optional<OutputTarget> parse_output(const std::string& text) {
     target.format = OutputTarget::Format::pprof;
   else if (format == "html")
     target.format = OutputTarget::Format::html;
+  else if (format == "speedscope")
+    target.format = OutputTarget::Format::speedscope;
   else
     return std::nullopt;
   const char* const end = text.data() + text.size();
@@ -62,7 +64,7 @@ ParsedOptions parse_options(int argc, char** argv) {
       ->type_name("FILE");
   std::vector<std::string> outputs;
   app.add_option("--output", outputs, "What to write at the end, and the inherited descriptor to write it to")
-      ->type_name("folded|pprof|html:N");
+      ->type_name("folded|pprof|html|speedscope:N");
   app.add_option("--summary-fd", options.summary_fd, "Inherited descriptor for the run's summary, as JSON")
       ->type_name("N");
   app.add_option("--progress-fd", options.progress_fd, "Inherited descriptor for one line of JSON a second")
@@ -81,7 +83,7 @@ ParsedOptions parse_options(int argc, char** argv) {
       throw CLI::RequiredError("--sampler, --sampler-fd or --replay-fd");
     for (const auto& text : outputs) {
       const auto target = parse_output(text);
-      if (!target) throw CLI::ValidationError("--output", text + " is not folded:N, pprof:N or html:N");
+      if (!target) throw CLI::ValidationError("--output", text + " is not folded:N, pprof:N, html:N or speedscope:N");
       options.outputs.push_back(*target);
     }
     const auto parsed_level = log::parse_level(level);

@@ -15,7 +15,7 @@
 namespace splitprof {
 
 struct OutputTarget {
-  enum class Format { folded, pprof, html };
+  enum class Format { folded, pprof, html, speedscope };
   Format format = Format::folded;
   int fd = -1;
 };

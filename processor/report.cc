@@ -13,6 +13,7 @@
 #include "processor/export/names.h"
 #include "processor/export/pprof.h"
 #include "processor/export/profile_summary.h"
+#include "processor/export/speedscope.h"
 #include "shared/log.h"
 
 namespace splitprof {
@@ -107,6 +108,9 @@ unsigned write_outputs(const Profile& profile, const Symbolizer& symbolizer, con
         break;
       case OutputTarget::Format::pprof:
         note("pprof", write_pprof(profile, names, summary, output.fd));
+        break;
+      case OutputTarget::Format::speedscope:
+        note("speedscope's profile", write_speedscope(profile, names, summary, output.fd));
         break;
       case OutputTarget::Format::html:
         note("the flame graph", write_flame_graph(profile, names, summary, output.fd));

@@ -45,8 +45,14 @@ int main(int argc, char** argv) {
       ->allow_extra_args(false);
   record
       ->add_option("-o,--output", options.outputs,
-                   "File to write, its format by its end: .folded .pb.gz .html .splitprof (repeatable)")
+                   "File to write, its format by its end: .folded .pb.gz .speedscope.json .html "
+                   ".splitprof (repeatable)")
       ->allow_extra_args(false);
+  record
+      ->add_option(
+          "--all-formats", options.all_formats,
+          "Folder for one file of each format but .splitprof, and both summaries; is made when it is not there")
+      ->type_name("DIR");
   record->add_option("--capture-limit", options.capture_limit_mib, "MiB that a .splitprof may have")
       ->capture_default_str()
       ->check(CLI::Range(1, 1 << 20));
@@ -73,7 +79,7 @@ int main(int argc, char** argv) {
   report->add_option("CAPTURE", report_options.capture, "What record wrote")->required();
   report
       ->add_option("-o,--output", report_options.outputs,
-                   "File to write, its format by its end: .folded .pb.gz .html (repeatable)")
+                   "File to write, its format by its end: .folded .pb.gz .speedscope.json .html (repeatable)")
       ->allow_extra_args(false);
   report
       ->add_option("--summary", report_options.summaries,

@@ -15,16 +15,36 @@ namespace {
 struct Format {
   std::string_view suffix, name;
 };
-constexpr Format kFormats[] = {
-    {".folded", "folded"}, {".pb.gz", "pprof"}, {".html", "html"}, {".splitprof", "capture"}};
+constexpr Format kFormats[] = {{".folded", "folded"},
+                               {".pb.gz", "pprof"},
+                               {".speedscope.json", "speedscope"},
+                               {".html", "html"},
+                               {".splitprof", "capture"}};
 
 }  // namespace
 
 Result<std::string> format_of(const std::string& path) {
   for (const auto& [suffix, name] : kFormats)
     if (path.size() > suffix.size() && path.ends_with(suffix)) return std::string(name);
-  return fail(Errc::unsupported,
-              "{}: the name has to end in .folded, .pb.gz, .html or .splitprof, which chooses the format", path);
+  return fail(
+      Errc::unsupported,
+      "{}: the name has to end in .folded, .pb.gz, .speedscope.json, .html or .splitprof, which chooses the format",
+      path);
+}
+
+Result<> make_folder(const std::string& path, const InvokingUser& user) {
+  const AsUser as_user(user);
+  if (mkdir(path.c_str(), 0777) == 0) return Ok{};
+  struct stat status;
+  if (errno == EEXIST && stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return Ok{};
+  return fail(Errc::io, "cannot make the folder {}: {}", path, std::strerror(errno));
+}
+
+NamesOfAllFormats all_formats_in(const std::string& folder) {
+  const std::string in = folder.ends_with('/') ? folder : folder + '/';
+  return {
+      .outputs = {in + "flamegraph.html", in + "profile.pb.gz", in + "profile.folded", in + "profile.speedscope.json"},
+      .summaries = {in + "summary.json", in + "summary.txt"}};
 }
 
 Result<kj::AutoCloseFd> open_capture(const std::string& path, const InvokingUser& user) {

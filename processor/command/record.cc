@@ -77,8 +77,15 @@ class Recording {
 };
 
 Result<> Recording::open_files() {
-  files_ = TRY(open_outputs(options_.outputs, user_));
-  for (const auto& path : options_.summaries) {
+  std::vector<std::string> outputs = options_.outputs, summaries = options_.summaries;
+  if (!options_.all_formats.empty()) {
+    TRY(make_folder(options_.all_formats, user_));
+    const NamesOfAllFormats all = all_formats_in(options_.all_formats);
+    outputs.insert(outputs.end(), all.outputs.begin(), all.outputs.end());
+    summaries.insert(summaries.end(), all.summaries.begin(), all.summaries.end());
+  }
+  files_ = TRY(open_outputs(outputs, user_));
+  for (const auto& path : summaries) {
     auto file = TRY(open_for_writing(path, user_));
     summaries_.push_back({path, "", kj::mv(file)});
   }
@@ -263,7 +270,7 @@ bool Recording::report() {
   if (command_) summary->target = options_.command.front();
   if (!options_.quiet) {
     print_terminal_summary(*summary, stderr, isatty(STDERR_FILENO) == 1);
-    for (const auto& path : options_.outputs) std::fprintf(stderr, "  wrote       %s\n", path.c_str());
+    for (const auto& file : files_) std::fprintf(stderr, "  wrote       %s\n", file.path.c_str());
   }
   bool written = true;
   for (const auto& [path, format, fd] : summaries_) {

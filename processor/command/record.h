@@ -15,6 +15,7 @@ struct RecordOptions {
   uint32_t hz = 97;             // not a divisor of anything that happens every 10 ms
   std::vector<uint32_t> pids;
   std::vector<std::string> outputs;
+  std::string all_formats;             // a folder for one file of each format; empty: none
   uint32_t capture_limit_mib = 1024;   // of a .splitprof
   std::vector<std::string> summaries;  // .json, or anything else for text
   std::vector<std::string> deny;       // as splitprof-sampler takes them

@@ -9,6 +9,7 @@
 #include "processor/unwind/go_rows.h"
 #include "processor/unwind/page_writer.h"
 #include "processor/unwind/rule_set.h"
+#include "processor/unwind/signal_return.h"
 
 namespace splitprof {
 namespace {
@@ -149,6 +150,7 @@ Result<CompiledTable> compile_table(const ElfFile& file) {
     owned.push_back(std::move(*rows));  // its .debug_frame says the same, but for where stacks change and end
   else
     add_frames(read_debug_frame(file));
+  if (auto trampoline = read_signal_return(file)) owned.push_back(std::move(*trampoline));
   std::vector<RowSource*> sources;
   for (const auto& source : owned) sources.push_back(source.get());
   return compile_rows(sources, file.segments());

@@ -207,7 +207,10 @@ def write(bench, machine, path):
              "| what | unit | n | min | median | max | |", "|---|---|---|---|---|---|---|"]
     for what, unit, n, low, median, high, remark in bench.rows:
         lines.append(f"| {what} | {unit} | {n} | {low:.3g} | {median:.3g} | {high:.3g} | {remark} |")
-    path.write_text("\n".join(lines) + "\n")
+    # What other commands wrote stands in sections of its own.
+    old = path.read_text() if path.exists() else ""
+    sections = old[old.index("\n## "):] if "\n## " in old else ""
+    path.write_text("\n".join(lines) + "\n" + sections)
 
 
 def main():

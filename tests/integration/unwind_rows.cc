@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -90,6 +91,13 @@ Result<> print_rows(const ElfFile& file) {
   return Ok{};
 }
 
+// Rows, a generation before each page's, and the page index (bpf/abi.h).
+size_t kernel_bytes(const InstallTable& table) {
+  const auto blocks = std::count_if(table.counts.begin(), table.counts.end(), [](uint16_t rows) { return rows != 0; });
+  return table.rows.size() * sizeof(uint32_t) + static_cast<size_t>(blocks) * sizeof(uint32_t) +
+         table.counts.size() * sizeof(sp_page_entry) + SP_PAGE_INDEX_HEADER_WORDS * sizeof(uint32_t);
+}
+
 Result<> print_time(const ElfFile& file) {
   using Clock = std::chrono::steady_clock;
   const auto ms_since = [](Clock::time_point begin) {
@@ -101,9 +109,12 @@ Result<> print_time(const ElfFile& file) {
   rusage usage;
   getrusage(RUSAGE_SELF, &usage);
   fmt::print(
-      "table:   {:.1f} ms, {} functions, {} rows, {} merged, {} ask, {} rules, {} pages, {} broken, peak RSS {} KiB\n",
+      "table:   {:.1f} ms, {} functions, {} rows, {} merged, {} ask, {} rules, {} pages, {} broken, peak RSS {} KiB, "
+      "{} bytes in the kernel\n",
       table_ms, compiled.functions, compiled.rows, compiled.table.rows.size(), compiled.ask_rows(),
-      compiled.table.rules.size(), compiled.table.counts.size(), compiled.broken, usage.ru_maxrss);
+      compiled.table.rules.size(), compiled.table.counts.size(), compiled.broken, usage.ru_maxrss,
+      kernel_bytes(compiled.table));
+  std::fflush(stdout);
   begin = Clock::now();
   const SymbolTable symbols = TRY(read_symbols(file));
   const double symbols_ms = ms_since(begin);

@@ -73,6 +73,17 @@ class Command(harness.LiveTest):
         self.assert_good(recording)
         self.assertGreater(recording.samples("short_lived"), 200, recording.stderr)
 
+    def test_all_formats_at_once(self):
+        folder = self.path("all")
+        run = subprocess.run([harness.BIN / "splitprof", "record", "--all-formats", folder, "--", harness.PROGRAMS / "vdso", "1"],
+                             capture_output=True, text=True)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        names = {"flamegraph.html", "profile.pb.gz", "profile.folded", "profile.speedscope.json", "summary.json", "summary.txt"}
+        self.assertEqual({path.name for path in Path(folder).iterdir()}, names)
+        self.assertTrue(all(path.stat().st_size > 0 for path in Path(folder).iterdir()))
+        speedscope = json.loads(Path(folder, "profile.speedscope.json").read_text())
+        self.assertIn("vdso (", speedscope["profiles"][0]["name"])
+
     def test_interrupt_ends_it_properly(self):
         out, summary = self.path("out.folded"), self.path("summary.json")
         run = subprocess.Popen([harness.BIN / "splitprof", "record", "-o", out, "--summary", summary],

@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 
 namespace splitprof {
 namespace {
@@ -25,7 +26,9 @@ TEST_F(Outputs, ChoosesTheFormatByTheEndOfTheName) {
   EXPECT_EQ(format_of("a/b.folded").value(), "folded");
   EXPECT_EQ(format_of("b.pb.gz").value(), "pprof");
   EXPECT_EQ(format_of("b.html").value(), "html");
-  for (const char* path : {"b", "b.txt", ".html", "b.html ", "b.gz"}) EXPECT_FALSE(format_of(path).has_value()) << path;
+  EXPECT_EQ(format_of("b.speedscope.json").value(), "speedscope");
+  for (const char* path : {"b", "b.txt", ".html", "b.html ", "b.gz", "b.json"})
+    EXPECT_FALSE(format_of(path).has_value()) << path;
 }
 
 TEST_F(Outputs, CreatesNothingWhenOneNameIsWrong) {
@@ -46,6 +49,31 @@ TEST_F(Outputs, BelongToTheInvokingUserAndHisRightsDecide) {
   EXPECT_EQ(info.st_uid, 12345u);
   EXPECT_EQ(info.st_gid, 12345u);
   EXPECT_EQ(geteuid(), 0u);
+}
+
+TEST_F(Outputs, AFolderOfAllFormatsIsTheInvokingUsers) {
+  const InvokingUser self{.uid = geteuid(), .gid = getegid(), .name = {}, .differs = false};
+  const std::string folder = folder_ / "all";
+  ASSERT_TRUE(make_folder(folder, self));
+  EXPECT_TRUE(make_folder(folder, self)) << "it may be there already";
+  ASSERT_TRUE(open_for_writing(folder_ / "file", self));
+  EXPECT_FALSE(make_folder(folder_ / "file", self));
+  EXPECT_FALSE(make_folder(folder_ / "no" / "parent", self));
+  const auto names = all_formats_in(folder);
+  EXPECT_EQ(all_formats_in(folder + "/").outputs, names.outputs);
+  const auto files = open_outputs(names.outputs, self);
+  ASSERT_TRUE(files) << files.error().message;
+  std::set<std::string> formats;
+  for (const auto& file : *files) formats.insert(file.format);
+  EXPECT_EQ(formats, (std::set<std::string>{"folded", "html", "pprof", "speedscope"}));
+  if (geteuid() != 0) return;
+  const InvokingUser user{.uid = 12345, .gid = 12345, .name = {}, .differs = true};
+  EXPECT_FALSE(make_folder(folder_ / "denied", user));  // the outer folder is mode 0700 and root's
+  ASSERT_EQ(chmod(folder_.c_str(), 0777), 0);
+  ASSERT_TRUE(make_folder(folder_ / "allowed", user));
+  struct stat info = {};
+  ASSERT_EQ(stat((folder_ / "allowed").c_str(), &info), 0);
+  EXPECT_EQ(info.st_uid, 12345u);
 }
 
 TEST_F(Outputs, TakesTheUserBehindSudo) {

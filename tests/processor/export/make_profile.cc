@@ -12,6 +12,7 @@
 #include "processor/export/folded.h"
 #include "processor/export/pprof.h"
 #include "processor/export/profile_summary.h"
+#include "processor/export/speedscope.h"
 #include "sample_profile.h"
 
 namespace {
@@ -43,9 +44,11 @@ int main(int argc, char** argv) {
   RunSummary summary = sampled->summary;
   summarize_profile(profile, names, summary);
   const std::string base = std::string(argv[2]) + "/profile";
-  const bool ok = write_file(base + ".folded", [&](int fd) { return write_folded(profile, names, fd); }) &&
-                  write_file(base + ".pb.gz", [&](int fd) { return write_pprof(profile, names, summary, fd); }) &&
-                  write_file(base + ".html", [&](int fd) { return write_flame_graph(profile, names, summary, fd); });
+  const bool ok =
+      write_file(base + ".folded", [&](int fd) { return write_folded(profile, names, fd); }) &&
+      write_file(base + ".pb.gz", [&](int fd) { return write_pprof(profile, names, summary, fd); }) &&
+      write_file(base + ".speedscope.json", [&](int fd) { return write_speedscope(profile, names, summary, fd); }) &&
+      write_file(base + ".html", [&](int fd) { return write_flame_graph(profile, names, summary, fd); });
   if (ok) print_terminal_summary(summary, stdout, isatty(STDOUT_FILENO) != 0);
   return ok ? 0 : 1;
 }

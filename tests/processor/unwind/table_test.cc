@@ -435,6 +435,43 @@ TEST(CompileTable, ReadsTheVdsoOfThisKernel) {
   EXPECT_TRUE(known);
 }
 
+// A vDSO as arm64's linker makes it since Linux 5.8: the trampoline has a symbol and a nop before it, and no FDE.
+TEST(CompileTable, KnowsTheSignalTrampolineOfArm64ByItsSymbol) {
+  for (const bool named : {true, false}) {
+    for (const uint16_t machine : {EM_AARCH64, EM_X86_64}) {
+      ElfBuilder builder(machine);
+      const auto text = builder.section({.name = ".text",
+                                         .type = SHT_PROGBITS,
+                                         .flags = SHF_ALLOC | SHF_EXECINSTR,
+                                         .address = 0x1000,
+                                         .bytes = ByteVector(256)});
+      builder.segment_of(text, PT_LOAD, PF_R | PF_X);
+      const auto names =
+          builder.section({.name = ".dynstr",
+                           .type = SHT_STRTAB,
+                           .bytes = bytes_of(std::string(named ? "_" : "x") + "_kernel_rt_sigreturn" + '\0')});
+      ByteVector symbols(sizeof(Elf64_Sym));
+      append(symbols, Elf64_Sym{.st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC),
+                                .st_shndx = static_cast<uint16_t>(text),
+                                .st_value = 0x1084,
+                                .st_size = 8});
+      builder.section({.name = ".dynsym", .type = SHT_DYNSYM, .bytes = symbols, .link = names});
+      MemoryFile file(builder.build());
+      const auto elf = ElfFile::open(file);
+      ASSERT_TRUE(elf) << elf.error().message;
+      const auto compiled = compile_table(*elf);
+      ASSERT_EQ(compiled.has_value(), named && machine == EM_AARCH64);
+      if (!compiled) continue;
+      const TableLookup lookup(compiled->table);
+      const uint64_t signal = rule_word({.cfa = SP_CFA_SIGNAL});
+      EXPECT_EQ(lookup.find(0x1083), signal) << "where its address is looked up as a return address";
+      EXPECT_EQ(lookup.find(0x108b), signal);
+      EXPECT_EQ(lookup.find(0x107f), kNone);
+      EXPECT_EQ(lookup.find(0x108c), kNone);
+    }
+  }
+}
+
 TEST(CompileTable, ReadsARealLibraryOfArm64) {
   const auto local = LocalFile::open_path(SPLITPROF_SOURCE_DIR "/tests/data/elf/arm64-signed-return.so");
   ASSERT_TRUE(local) << local.error().message;
