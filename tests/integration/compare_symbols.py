@@ -85,8 +85,7 @@ def run(command, addresses):
             file.seek(0)
             texts.append(file.read().decode(errors="surrogateescape"))
     if status != 0:
-        print(f"{command}: status {status}\n{texts[1]}")
-        sys.exit(1)
+        raise RuntimeError(f"{command[0]}: {texts[1].strip()}")
     return texts[0], texts[1], cost
 
 
@@ -149,9 +148,13 @@ def compare(arguments, llvm, path):
         print(f"{path}: no functions to draw from")
         return False
     addresses = draw(functions, arguments.addresses, arguments.seed)
-    with tempfile.TemporaryDirectory() as folder:
-        theirs, their_cost = run_llvm(llvm, without_symbol_tables(path, folder), addresses)
-    ours, our_cost, counts = run_ours(arguments.tool, path, addresses)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            theirs, their_cost = run_llvm(llvm, without_symbol_tables(path, folder), addresses)
+        ours, our_cost, counts = run_ours(arguments.tool, path, addresses)
+    except RuntimeError as error:
+        print(f"{path}: failed: {error}")
+        return False
     kinds = collections.defaultdict(list)
     for address in addresses:
         if kind := difference(ours.get(address, []), theirs.get(address, [])):

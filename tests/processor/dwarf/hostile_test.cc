@@ -90,6 +90,24 @@ TEST(HostileDwarf, TheUnitOfTheseTestsIsFine) {
   EXPECT_EQ(found.texts.at(kCode + 8), "f :0\n");
 }
 
+// Where an entry's children end is said for those who do not look for functions there.
+TEST(HostileDwarf, AFunctionInsideATypeIsFoundAllTheSame) {
+  UnitBuilder unit;
+  unit.abbrev({2, 0x2e, 0, 0x03, 0x08, 0x11, 0x01, 0x12, 0x07, 0, 0});
+  unit.abbrev({3, 0x13, 1, 0x01, 0x13, 0, 0});  // a structure with sibling: ref4
+  const uint32_t sibling = unit.offset() + 5 + 3 + 16 + 1;
+  unit.entry({3});
+  append(unit.entries, sibling);
+  unit.entry({2, 'f', 0});
+  unit.range();
+  unit.entry({0});
+  ASSERT_EQ(unit.offset(), sibling);
+  const auto found = ask(unit);
+  EXPECT_EQ(found.counts.units_broken, 0u) << found.counts.problem;
+  EXPECT_EQ(found.texts.at(kCode + 8), "f :0\n");
+  EXPECT_EQ(found.counts.dies, 3u + 5u);  // of the first pass, and of the second
+}
+
 TEST(HostileDwarf, NamesThatReferToThemselvesAreUnknown) {
   UnitBuilder unit;
   unit.abbrev({2, 0x2e, 0, 0x31, 0x13, 0x11, 0x01, 0x12, 0x07, 0, 0});  // abstract_origin: ref4
