@@ -11,7 +11,7 @@ constexpr size_t kBytesOfAnEntry = 96;  // of the map, beside the name itself
 std::string_view Names::of(const Unit& unit, uint64_t offset) {
   const auto [known, is_new] = known_.try_emplace({unit.file, offset});
   if (is_new) {
-    if (auto name = read(unit, offset)) known->second = std::move(*name);
+    known->second = read(unit, offset);
     bytes_ += kBytesOfAnEntry + known->second.size();
   }
   return known->second;
@@ -25,15 +25,20 @@ void Names::forget_some() {
 
 // From the entry to its abstract origin, or to the declaration that it specifies, until there is a linkage name; the
 // first plain name on the way is the second choice.
-Result<std::string> Names::read(const Unit& first_unit, uint64_t offset) {
+std::string Names::read(const Unit& first_unit, uint64_t offset) {
   const Unit* unit = &first_unit;
   std::shared_ptr<const Unit> other;  // owns `unit` when that is another one; its file may forget it meanwhile
   std::string plain;
   for (size_t hop = 0; hop < kMaxReferences; ++hop) {
-    const Entry entry = TRY(unit->file->entry_at(*unit, offset));
-    if (entry.linkage_name) return unit->file->text(*unit, entry.linkage_name);
-    if (entry.name && plain.empty()) plain = TRY(unit->file->text(*unit, entry.name));
-    const Value next = entry.abstract_origin ? entry.abstract_origin : entry.specification;
+    const auto entry = unit->file->entry_at(*unit, offset);
+    if (!entry) break;
+    if (entry->linkage_name) {
+      if (auto name = unit->file->text(*unit, entry->linkage_name)) return std::move(*name);
+    }
+    if (entry->name && plain.empty()) {
+      if (auto name = unit->file->text(*unit, entry->name)) plain = std::move(*name);
+    }
+    const Value next = entry->abstract_origin ? entry->abstract_origin : entry->specification;
     if (!next) break;
     const auto reference = unit->file->reference(*unit, next);
     if (!reference) break;

@@ -23,7 +23,7 @@ class Names {
   void forget_some();
 
  private:
-  Result<std::string> read(const Unit& unit, uint64_t offset);
+  std::string read(const Unit& unit, uint64_t offset);
 
   std::map<std::pair<const DwarfFile*, uint64_t>, std::string> known_;  // by entry
   size_t bytes_ = 0;
