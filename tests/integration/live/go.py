@@ -25,9 +25,16 @@ class Go(harness.LiveTest):
         self.assertGreater(recording.samples(name[:15]), HZ * SECONDS * 0.3, recording.stderr)  # others work here, too
         return stacks
 
+    def assert_whole_but_first_ones(self, stacks):
+        """First samples are walked in a copy of the stack, which ends where Go goes on on another one."""
+        first = [s for s in stacks if s.marker == "stack_copy_end"]
+        print(f"  {sum(s.count for s in first)} first samples end where the stack changes")
+        self.assertLess(sum(s.count for s in first), 0.03 * sum(s.count for s in stacks))
+        self.assert_whole([s for s in stacks if s not in first], 99.5)
+
     def test_stacks_are_whole(self):
         stacks = self.record("go_stacks")
-        self.assert_whole(stacks, 99.5)
+        self.assert_whole_but_first_ones(stacks)
         roots = {without_abi(s.frames[0]) for s in stacks if not s.marker}
         print(f"  roots: {sorted(roots)}")
         # Where Go's stacks begin, and where it has left one for good.
@@ -46,10 +53,10 @@ class Go(harness.LiveTest):
                        ("runtime.goexit", "main.allocate", "runtime.mallocgc"),
                        ("runtime.goexit", "runtime.systemstack")):
             print(f"  {share(*wanted):5.1f} %  {' … '.join(wanted)}")
-            self.assertGreater(share(*wanted), 1)
+            self.assertGreater(share(*wanted), 0.3)
 
     def test_stripped_stacks_are_whole(self):
-        self.assert_whole(self.record("go_stacks_stripped"), 99.5)
+        self.assert_whole_but_first_ones(self.record("go_stacks_stripped"))
 
     def test_frames_are_those_of_gos_own_traceback(self):
         run = subprocess.run([harness.PROGRAMS / "go_stacks", "0.5"], capture_output=True, text=True, check=True)
