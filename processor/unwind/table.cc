@@ -29,17 +29,12 @@ class Functions {
   // The first function, in order, that ends after `address`; null: none is left.
   const FunctionRows* next(uint64_t address) {
     while (end_ <= address) {
-      if (at_ == index_.size()) return nullptr;
-      const size_t index = at_++;
-      end_ = 0;
-      if (!source_.read_rows(index_.number(index), current_)) {
-        ++broken_;
-        continue;
-      }
-      ++read_;
-      rows_ += current_.rows.size();
+      if (at_ == 0) has_next_ = read_next();
+      if (!has_next_) return nullptr;
+      std::swap(current_, next_);
+      has_next_ = read_next();
       end_ = current_.start.value + current_.size;
-      if (at_ < index_.size()) end_ = std::min(end_, index_.start(at_).value);
+      if (has_next_) end_ = std::min(end_, next_.start.value);
     }
     return &current_;
   }
@@ -50,10 +45,24 @@ class Functions {
   uint64_t broken() const { return broken_; }
 
  private:
+  // What is broken is not there: it does not cut the one before it off, either.
+  bool read_next() {
+    while (at_ < index_.size()) {
+      if (source_.read_rows(index_.number(at_++), next_)) {
+        ++read_;
+        rows_ += next_.rows.size();
+        return true;
+      }
+      ++broken_;
+    }
+    return false;
+  }
+
   RowSource& source_;
   FunctionIndex index_;
   size_t at_ = 0;  // the next one to be read
-  FunctionRows current_;
+  FunctionRows current_, next_;
+  bool has_next_ = false;
   uint64_t end_ = 0;
   uint64_t read_ = 0, rows_ = 0, broken_ = 0;
 };

@@ -262,6 +262,15 @@ TEST(UnwindTable, ABrokenFunctionLeavesItsPlaceToALaterSource) {
   EXPECT_EQ(lookup.find(0x1030), kNone);
 }
 
+TEST(UnwindTable, ABrokenFunctionDoesNotCutTheOneAroundIt) {
+  const auto compiled = compile({{{0x1000, 48, {sp_row(0x1000, 8), sp_row(0x1020, 16)}}, {0x1010, 16, {}}}});
+  ASSERT_TRUE(compiled);
+  EXPECT_EQ(compiled->broken, 1u);
+  const TableLookup lookup(compiled->table);
+  EXPECT_EQ(lookup.find(0x1018), rule_word(to_rule(sp_row(0, 8), kX86)));
+  EXPECT_EQ(lookup.find(0x1028), rule_word(to_rule(sp_row(0, 16), kX86)));
+}
+
 TEST(UnwindTable, ReservesTheFirstTwoRules) {
   const auto compiled = compile({{{0x1000, 16, {sp_row(0x1000, 8)}}}});
   ASSERT_TRUE(compiled);
