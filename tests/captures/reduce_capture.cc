@@ -22,7 +22,7 @@ namespace {
 
 class Reducer {
  public:
-  Reducer(CaptureFile& file, CaptureIndex& index, CaptureLog& to) : index_(index), reads_(file, index), to_(to) {
+  Reducer(CaptureFile& file, CaptureIndex& index, CaptureLog& to) : reads_(file, index), to_(to) {
     wanted_.insert(index.session.pids.begin(), index.session.pids.end());
   }
 
@@ -111,7 +111,6 @@ class Reducer {
     return text;
   }
 
-  CaptureIndex& index_;
   CapturedReads reads_;
   CaptureLog& to_;
   std::unordered_set<uint32_t> wanted_;
