@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a question is known by in a capture: the name of its type and, where its value is plain bytes, those. A new type
-// of question needs nothing here: the n-th question of a type is then answered by the n-th that was recorded, which is
-// always right while the same program replays. Pure functions.
+// What a question is known by in a capture: the name of its type and, where its value is plain bytes, those; else its
+// `process` and its `name`, where it has them. A new type of question needs nothing here: of those that are alike the
+// n-th is answered by the n-th that was recorded, which is always right while the same program replays. Pure functions.
 #pragma once
 
 #include <string>
@@ -36,8 +36,9 @@ inline QuestionKey key_of(const Question& question) {
         QuestionKey made{.name = type_name<T>(), .key = {}};
         if constexpr (!std::is_empty_v<T> && std::has_unique_object_representations_v<T>)  // no padding, no pointer
           made.key.assign(reinterpret_cast<const char*>(&specific), sizeof(specific));
-        else if constexpr (std::is_same_v<T, SetMappings>)
-          made.key.assign(reinterpret_cast<const char*>(&specific.process), sizeof(specific.process));
+        else if constexpr (requires { specific.process.value; })
+          made.key.assign(reinterpret_cast<const char*>(&specific.process.value), sizeof(specific.process.value));
+        if constexpr (requires { made.key += specific.name; }) made.key += specific.name;
         return made;
       },
       question);

@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <set>
 
 namespace splitprof {
@@ -36,6 +37,22 @@ TEST_F(Outputs, CreatesNothingWhenOneNameIsWrong) {
   const auto files = open_outputs({folder_ / "good.html", folder_ / "bad.txt"}, user);
   EXPECT_FALSE(files.has_value());
   EXPECT_TRUE(std::filesystem::is_empty(folder_));
+}
+
+TEST_F(Outputs, ACaptureIsForItsOwnerOnlyAndThereIsOne) {
+  const InvokingUser user{.uid = geteuid(), .gid = getegid(), .name = {}, .differs = false};
+  EXPECT_FALSE(open_outputs({folder_ / "a.splitprof", folder_ / "b.splitprof"}, user).has_value());
+  EXPECT_TRUE(std::filesystem::is_empty(folder_));
+  const auto path = folder_ / "a.splitprof";
+  std::ofstream(path) << "was there before, readable by everybody";
+  ASSERT_EQ(chmod(path.c_str(), 0644), 0);
+  const auto files = open_outputs({path}, user);
+  ASSERT_TRUE(files.has_value());
+  EXPECT_TRUE(is_capture(files->front()));
+  struct stat info = {};
+  ASSERT_EQ(stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0600u);
+  EXPECT_EQ(info.st_size, 0);
 }
 
 TEST_F(Outputs, BelongToTheInvokingUserAndHisRightsDecide) {
