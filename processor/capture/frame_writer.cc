@@ -17,6 +17,10 @@ namespace {
 constexpr size_t kMaxQueued = 8;  // frames: what a disk may be late by before the session waits for it
 constexpr int kLevel = 3;         // zstd's default: 200 MB/s, and level 1 makes files a fifth larger
 
+uint64_t most_bytes_of(const std::string& content) {
+  return sizeof(CaptureFrameHeader) + ZSTD_compressBound(content.size());
+}
+
 Result<> write_all(int fd, const char* bytes, size_t size) {
   while (size > 0) {
     const ssize_t n = ::write(fd, bytes, size);
@@ -39,8 +43,14 @@ FrameWriter::~FrameWriter() {
 void FrameWriter::write(std::string content) {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return queue_.size() < kMaxQueued; });
+  bytes_to_come_ += most_bytes_of(content);
   queue_.push_back(std::move(content));
   changed_.notify_all();
+}
+
+void FrameWriter::wait_until_written() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return bytes_to_come_ == 0; });
 }
 
 Result<> FrameWriter::finish() {
@@ -74,6 +84,9 @@ void FrameWriter::serve() {
       changed_.notify_all();
     }
     if (!failed_) written = put(content);
+    const std::lock_guard lock(mutex_);
+    bytes_to_come_ -= most_bytes_of(content);
+    changed_.notify_all();
   }
 }
 

@@ -30,7 +30,10 @@ class FrameWriter {
   void write(std::string content);
   // Writes what was handed over and ends the thread. An error: something of it could not be written.
   Result<> finish();
-  uint64_t bytes_written() const { return bytes_written_; }  // and what else was handed over will follow
+  // What the file has, and may get at most from what was handed over and is still to come.
+  uint64_t bytes_written() const { return bytes_written_; }
+  uint64_t bytes_at_most() const { return bytes_written_ + bytes_to_come_; }
+  void wait_until_written();
   bool failed() const { return failed_; }
 
  private:
@@ -45,6 +48,7 @@ class FrameWriter {
   std::optional<Error> error_;
   std::atomic<bool> failed_ = false;
   std::atomic<uint64_t> bytes_written_ = 0;
+  std::atomic<uint64_t> bytes_to_come_ = 0;
   uint32_t frames_ = 0;  // the thread's own
   std::string stored_;   // likewise
   std::thread thread_;

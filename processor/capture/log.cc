@@ -62,11 +62,13 @@ std::optional<std::vector<ContentId>> CaptureLog::add_contents(uint64_t offset, 
 
 bool CaptureLog::has_room(bool is_record) {
   if (finished_) return false;
-  const uint64_t bytes = writer_.bytes_written(), part = is_record ? kRecordsLeave - 1 : kRecordsLeave;
+  const uint64_t part = is_record ? kRecordsLeave - 1 : kRecordsLeave;
+  const uint64_t most_bytes = limits_.max_bytes / kRecordsLeave * part;
+  // Nearly full: how well the last frames are compressed decides. Past the bound goes at most the frame at hand.
+  if (writer_.bytes_at_most() >= most_bytes && writer_.bytes_written() < most_bytes) writer_.wait_until_written();
   // Once it is full it stays so: a hole would be worse than an end.
   const bool room = !writer_.failed() && (is_record ? left_out_.records_left_out : left_out_.entries_left_out) == 0 &&
-                    bytes < limits_.max_bytes / kRecordsLeave * part &&
-                    items_ < kMaxCaptureItems / kRecordsLeave * part &&
+                    writer_.bytes_written() < most_bytes && items_ < kMaxCaptureItems / kRecordsLeave * part &&
                     frames_ < kMaxCaptureFrames / kRecordsLeave * part;
   if (!room) ++(is_record ? left_out_.records_left_out : left_out_.entries_left_out);
   return room;
