@@ -46,6 +46,7 @@ class Pipeline {
   Questions& questions() { return questions_; }
   Executables& executables() { return executables_; }
   size_t processes() const { return processes_.size(); }
+  const ProcessTable& process_table() const { return processes_; }
   // How often the kernel's symbols have changed.
   uint64_t kernel_symbol_changes() const { return kernel_symbol_changes_; }
   const std::optional<ClockSyncRecord>& clock_sync() const { return clock_sync_; }

@@ -20,7 +20,10 @@ Run::Run(Input& input, Metrics& metrics, Options options)
     : input_(input),
       options_(std::move(options)),
       pipeline_(input, metrics, {.only = options_.only}),
-      loader_(pipeline_.questions(), pipeline_.executables(), store_, metrics) {}
+      loader_(
+          pipeline_.questions(), pipeline_.executables(),
+          [this](const Executable& executable) { return pipeline_.process_table().user_of(executable); }, store_,
+          metrics) {}
 
 Result<> Run::run() {
   auto& questions = pipeline_.questions();

@@ -88,8 +88,8 @@ interface Process {
   # The file behind the mapping [start, end), the right one even when it was deleted or lives in another mount
   # namespace. Only regular files of local file systems; `failed` names what was refused.
 
-  openFile @4 (name :WellKnownFile, buildId :Data) -> (file :OpenFile);
-  # One of a short list of files in the target's own root.
+  openFile @4 (name :WellKnownFile, buildId :Data, fileName :Data, start :UInt64, end :UInt64) -> (file :OpenFile);
+  # One of a short list of files in the target's own root. Of the arguments each file's comment names those it needs.
 
   environment @5 () -> (environment :Data);
   # Raw bytes, at most 64 KiB. Only where the sampler was started with --allow-environment.
@@ -103,7 +103,10 @@ interface Process {
 
 enum WellKnownFile {
   perfMap @0;                  # /tmp/perf-PID.map
-  debugFile @1;                # /usr/lib/debug/.build-id/xx/….debug, by build id
+  debugFile @1;                # /usr/lib/debug/.build-id/xx/….debug, by `buildId`, 2 to 64 bytes
+  debugLink @2;                # `fileName`, one component, at most 255 bytes, beside the file behind the mapping
+                               # [start, end), in .debug/ there, or in that folder below /usr/lib/debug
+  dwzFile @3;                  # /usr/lib/debug/.dwz/ and `fileName`, one component or two
 }
 
 struct Mapping {

@@ -96,6 +96,8 @@ Result<> ElfFile::read_program_headers(uint64_t offset, uint16_t count) {
       read_notes(FileOffset(header.p_offset), header.p_filesz);
     } else if (header.p_type == PT_GNU_EH_FRAME) {
       eh_frame_header_ = ElfAddress(header.p_vaddr);
+    } else if (header.p_type == PT_DYNAMIC) {
+      dynamic_ = ElfAddress(header.p_vaddr);
     }
   }
   return Ok{};
@@ -227,6 +229,15 @@ Result<std::vector<std::byte>> ElfFile::read_segment_from(ElfAddress address, ui
     std::vector<std::byte> bytes(std::min({segment.file_size - into_segment, limit, file_size - offset}));
     TRY(read_exactly(FileOffset(offset), bytes));
     return bytes;
+  }
+  return fail(Errc::not_found, "no segment of the file holds address {:#x}", address.value);
+}
+
+Result<FileOffset> ElfFile::offset_of(ElfAddress address) const {
+  for (const Segment& segment : segments_) {
+    const uint64_t into_segment = address.value - segment.address.value;
+    if (address >= segment.address && into_segment < segment.file_size)
+      return FileOffset(segment.offset.value + into_segment);
   }
   return fail(Errc::not_found, "no segment of the file holds address {:#x}", address.value);
 }

@@ -50,6 +50,7 @@ class ElfFile {
 
   static Result<ElfFile> open(ReadableFile& file);
 
+  uint64_t size() const { return file_->identity().size; }  // bytes
   Machine machine() const { return machine_; }
   std::span<const Segment> segments() const { return segments_; }
   std::span<const Section> sections() const { return sections_; }  // index 0 is the null section
@@ -59,6 +60,9 @@ class ElfFile {
   const std::string& build_id() const { return build_id_; }
   // Where .eh_frame_hdr is (PT_GNU_EH_FRAME); 0: nowhere.
   ElfAddress eh_frame_header() const { return eh_frame_header_; }
+
+  // Where the dynamic section is (PT_DYNAMIC); 0: nowhere.
+  ElfAddress dynamic() const { return dynamic_; }
 
   // The section's bytes, unpacked when it is compressed (zlib, zstd): an error when the file ends inside it, or there
   // are more than `limit`. SHT_NOBITS is unsupported.
@@ -70,6 +74,8 @@ class ElfFile {
   // At most `limit` bytes of the segment that holds `address`, from there to the segment's end in the file.
   Result<std::vector<std::byte>> read_segment_from(ElfAddress address, uint64_t limit) const;
 
+  // Where in the file the byte at `address` is.
+  Result<FileOffset> offset_of(ElfAddress address) const;
   // The address of the byte at `offset`, when it is mapped from there; executable segments are preferred where two
   // share a page of the file. Offsets in a segment's first page but before its first byte are the segment's too: that
   // is what a mapping begins with. A mapping's bias is its start minus address_of(its file offset).
@@ -90,6 +96,7 @@ class ElfFile {
   std::vector<Section> sections_;
   std::string build_id_;
   ElfAddress eh_frame_header_;
+  ElfAddress dynamic_;
 };
 
 std::string hex(std::span<const std::byte> bytes);  // lower-case

@@ -62,28 +62,43 @@ class Encoder {
 
   // A mapping is a file, from address 0 to the last one seen in it: addresses are those of the ELF file.
   void add_mappings() {
-    std::vector<uint64_t> last_address(names_.modules().size());
+    std::vector<Seen> seen(names_.modules().size());
     for (FrameId id = 0; id < profile_.frames().size(); ++id) {
-      auto& last = last_address[names_.of(id).front().module];
-      last = std::max(last, profile_.frames()[id].address);
+      const auto lines = names_.of(id);
+      Seen& module = seen[lines.front().module];
+      module.last_address = std::max(module.last_address, profile_.frames()[id].address);
+      for (const DisplayFrame& line : lines) {
+        module.files |= line.file != 0;
+        module.lines |= line.line != 0;
+        module.inlined |= line.frame_class == FrameClass::inlined;
+      }
     }
     // pprof takes the first one for the main program: a file goes before what has a name in brackets.
     for (const bool brackets : {false, true}) {
       for (ModuleId id = 1; id < names_.modules().size(); ++id) {
-        if (names_.text(names_.modules()[id].path).starts_with('[') == brackets) add_mapping(id, last_address[id]);
+        if (names_.text(names_.modules()[id].path).starts_with('[') == brackets) add_mapping(id, seen[id]);
       }
     }
   }
 
-  void add_mapping(ModuleId id, uint64_t last_address) {
+  // Of the frames in one file.
+  struct Seen {
+    uint64_t last_address = 0;
+    bool files = false, lines = false, inlined = false;
+  };
+
+  void add_mapping(ModuleId id, const Seen& seen) {
     const auto& module = names_.modules()[id];
     Builder<pprof::Mapping> mapping(out_, pprof::Profile::repeated_Mapping_mapping);
     mapping.add_uint64(pprof::Mapping::uint64_id, id);
     mapping.add_uint64(pprof::Mapping::uint64_memory_limit,
-                       last_address == UINT64_MAX ? last_address : last_address + 1);
+                       seen.last_address == UINT64_MAX ? UINT64_MAX : seen.last_address + 1);
     mapping.add_int64(pprof::Mapping::int64_filename, module.path);
     mapping.add_int64(pprof::Mapping::int64_build_id, module.build_id);
     mapping.add_bool(pprof::Mapping::bool_has_functions, true);  // nobody needs to look for names again
+    if (seen.files) mapping.add_bool(pprof::Mapping::bool_has_filenames, true);
+    if (seen.lines) mapping.add_bool(pprof::Mapping::bool_has_line_numbers, true);
+    if (seen.inlined) mapping.add_bool(pprof::Mapping::bool_has_inline_frames, true);
   }
 
   void add_locations() {

@@ -64,6 +64,18 @@ struct AskMappedFile {  // answered by std::unique_ptr<ReadableFile>
 struct AskExecutable {  // answered by std::unique_ptr<ReadableFile>: what an exec event's key stands for
   uint64_t key = 0;
 };
+// Answered by std::unique_ptr<ReadableFile>: a file in the process's root with debug information of one that it maps.
+struct AskDebugFile {
+  enum class By {
+    build_id,  // /usr/lib/debug/.build-id/xx/….debug
+    link,      // beside the mapped file, in .debug/ there, or in its folder below /usr/lib/debug
+    dwz,       // /usr/lib/debug/.dwz/
+  };
+  ProcessKey process;
+  By by = By::build_id;
+  std::string name;           // hexadecimal digits of a build id; or of a file, for dwz with at most one folder
+  RuntimeAddress start, end;  // of the mapping whose file a link belongs to
+};
 struct AskKernelSymbols {};  // answered by Text: /proc/kallsyms, at most 64 MiB
 struct AskHost {};           // answered by Host
 struct AskCounters {};       // answered by Counters
@@ -94,7 +106,7 @@ struct Configure {  // answered by Ok
 };
 
 using Question = std::variant<AskMappings, AskDescription, AskMemory, AskMappedFile, AskExecutable, AskKernelSymbols,
-                              AskHost, AskCounters, InstallTable, RemoveTable, SetMappings, Configure>;
+                              AskHost, AskCounters, InstallTable, RemoveTable, SetMappings, Configure, AskDebugFile>;
 
 struct Text {
   std::string bytes;

@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
+#include <optional>
 
 #include "processor/elf/local_file.h"
 
@@ -61,6 +63,19 @@ class ReadText final : public Job {
 
 std::string to_string(capnp::Data::Reader data) {
   return std::string(reinterpret_cast<const char*>(data.begin()), data.size());
+}
+
+capnp::Data::Reader to_data(const std::string& text) {
+  return {reinterpret_cast<const kj::byte*>(text.data()), text.size()};
+}
+
+std::optional<std::vector<kj::byte>> bytes_of_hex(std::string_view digits) {
+  std::vector<kj::byte> bytes(digits.size() / 2);
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    const char* first = digits.data() + 2 * i;
+    if (std::from_chars(first, first + 2, bytes[i], 16).ptr != first + 2) return std::nullopt;
+  }
+  return bytes;
 }
 
 // Pages [first, end) whose rows fit in one call.
@@ -290,6 +305,30 @@ void Requests::send(Ticket ticket, const Configure& question) {
   run(ticket, request.send().then([this, ticket](capnp::Response<schema::Session::ConfigureResults>&&) {
     answer_(ticket, AnswerValue(Ok{}));
   }));
+}
+
+void Requests::send(Ticket ticket, const AskDebugFile& question) {
+  auto request = process(question.process).openFileRequest();
+  switch (question.by) {
+    case AskDebugFile::By::build_id: {
+      const auto build_id = bytes_of_hex(question.name);
+      if (!build_id) return answer_(ticket, fail(Errc::malformed, "no build id: {}", question.name));
+      request.setName(schema::WellKnownFile::DEBUG_FILE);
+      request.setBuildId(kj::arrayPtr(build_id->data(), build_id->size()));
+      break;
+    }
+    case AskDebugFile::By::link:
+      request.setName(schema::WellKnownFile::DEBUG_LINK);
+      request.setFileName(to_data(question.name));
+      request.setStart(question.start.value);
+      request.setEnd(question.end.value);
+      break;
+    case AskDebugFile::By::dwz:
+      request.setName(schema::WellKnownFile::DWZ_FILE);
+      request.setFileName(to_data(question.name));
+      break;
+  }
+  answer_with_file(ticket, request.send().getFile());
 }
 
 }  // namespace splitprof

@@ -45,6 +45,7 @@ class Requests final : private kj::TaskSet::ErrorHandler {
   void send(Ticket, const RemoveTable&);
   void send(Ticket, const SetMappings&);
   void send(Ticket, const Configure&);
+  void send(Ticket, const AskDebugFile&);
 
   schema::Process::Client& process(ProcessKey key);
   void answer_with_file(Ticket ticket, schema::OpenFile::Client file);

@@ -307,4 +307,15 @@ void ProcessTable::remove_unused_tables() {
       executables_.remove_table(*executable);
 }
 
+OpenBy ProcessTable::user_of(const Executable& executable) const {
+  OpenBy user;
+  for (const auto& [pid, process] : by_pid_) {
+    if (process->key.value == 0 || process->exited_ns != 0) continue;
+    for (const auto& mapping : process->mappings)
+      if (mapping.file != nullptr && mapping.file->executable == &executable)
+        return {process->key, mapping.start, RuntimeAddress(mapping.end())};
+  }
+  return user;
+}
+
 }  // namespace splitprof

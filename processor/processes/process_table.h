@@ -54,6 +54,9 @@ class ProcessTable {
   void on_files_changed() { lists_.on_files_changed(now_ns_); }
   void tick(uint64_t now_ns);
 
+  // A mapping of the file in a process that still runs and may be asked; a process of 0: there is none.
+  OpenBy user_of(const Executable& executable) const;
+
   uint64_t now_ns() const { return now_ns_; }
   void advance(uint64_t now_ns) { now_ns_ = std::max(now_ns_, now_ns); }
   size_t size() const { return by_pid_.size(); }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // libiberty demangles; this file bounds it. Both manglings can name earlier parts of themselves (C++ substitutions,
-// Rust back references), so n bytes can stand for 2^n bytes of output. Three things hold that:
+// Rust back references), so n bytes can stand for 2^n bytes of output. Four things hold that:
 //
 //  - Output arrives through a callback, which leaves by longjmp once there is too much. Between setjmp and longjmp lie
 //    only C frames of libiberty. Its C++ printer allocates nothing that would be lost; its Rust printer holds memory
 //    only while it prints a punycode identifier, so names that may have one are kept small in another way.
 //  - Looking for a parameter pack walks the tree of a C++ name as if nothing in it were shared, and prints nothing
 //    meanwhile. Therefore that size of the tree is computed first, each shared part once.
+//  - D's demangler returns memory and cannot be left. How much it may do is bounded before it is called.
 //  - A conversion operator's type is parsed a second time when the first attempt fails, and so is all that lies in it.
 //    Therefore only a few of them may be in one name.
 #include "processor/symbols/demangle.h"
@@ -151,15 +152,83 @@ bool demangle_rust(const char* name, std::string_view text, Sink& sink) {
   return rust_demangle_callback(name, DMGL_NO_OPTS, collect, &sink) != 0 && !sink.overflowed;
 }
 
+// ---- D ---------------------------------------------------------------------------------------------------------
+
+constexpr uint64_t kMaxDWork = 4u << 20;  // steps of some 10 ns
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+// How many bytes a D name stands for when every back reference (`Q` and a number, to the base of 26, of bytes to go
+// back; "Name Mangling", D's ABI) is replaced by all that lies between. At least as many as are really printed.
+uint64_t expanded_d_bytes(std::string_view name) {
+  std::array<uint64_t, kMaxMangledBytes + 1> before{};  // cost of everything before each byte
+  for (size_t i = 0; i < name.size(); ++i) {
+    uint64_t cost = 1;
+    if (name[i] == 'Q') {
+      size_t back = 0, at = i + 1;
+      for (; at < name.size() && name[at] >= 'A' && name[at] <= 'Z' && back < name.size(); ++at)
+        back = back * 26 + static_cast<size_t>(name[at] - 'A');
+      if (at < name.size() && name[at] >= 'a' && name[at] <= 'z')
+        back = back * 26 + static_cast<size_t>(name[at] - 'a');
+      if (back > 0 && back <= i) cost += before[i] - before[i - back];
+    }
+    before[i + 1] = std::min(before[i] + cost, kMaxDWork);
+  }
+  return before[name.size()];
+}
+
+// How often libiberty's parser may parse something twice, in the worst case one inside the other: when an identifier is
+// followed by what may be a function's type, and once for each digit of a symbol parameter's length.
+unsigned d_retries(std::string_view name) {
+  unsigned retries = 0;
+  for (size_t i = 0; i < name.size(); ++i) {
+    if (!is_digit(name[i]) || (i > 0 && is_digit(name[i - 1]))) continue;
+    const bool symbol_parameter = i > 0 && name[i - 1] == 'S';
+    size_t length = 0;
+    for (; i < name.size() && is_digit(name[i]); ++i) {
+      length = std::min<size_t>(length * 10 + static_cast<size_t>(name[i] - '0'), kMaxMangledBytes);
+      retries += symbol_parameter;
+    }
+    const size_t behind = i + length;
+    retries += behind < name.size() && std::string_view("MFUWVRY").find(name[behind]) != std::string_view::npos;
+    --i;  // digits end at i
+  }
+  return retries;
+}
+
+// Without the parameters of the last function: they are in parentheses that no `!` makes a template's.
+std::string_view without_d_parameters(std::string_view text) {
+  size_t depth = 0, begin = text.npos;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '.' && depth == 0) begin = text.npos;
+    if (text[i] == '(' && depth++ == 0 && i > 0 && text[i - 1] != '!') begin = i;
+    if (text[i] == ')' && depth > 0) --depth;
+  }
+  return text.substr(0, begin);
+}
+
+std::optional<std::string> demangle_d(const char* name, std::string_view text) {
+  const unsigned retries = d_retries(text);
+  if (retries > 20 || expanded_d_bytes(text) << retries > kMaxDWork) return std::nullopt;
+  const std::unique_ptr<char, decltype(&std::free)> made(dlang_demangle(name, DMGL_NO_OPTS), std::free);
+  if (!made) return std::nullopt;
+  const std::string_view readable = without_d_parameters(made.get());
+  if (readable.empty() || readable.size() > kMaxDemangledBytes) return std::nullopt;
+  return std::string(readable);
+}
+
 }  // namespace
 
 std::optional<std::string> demangle(std::string_view name) {
   const bool cxx = name.starts_with("_Z");
-  if ((!cxx && !name.starts_with("_R")) || name.size() > kMaxMangledBytes) return std::nullopt;
+  if (!may_be_mangled(name) || name.size() > kMaxMangledBytes) return std::nullopt;
   std::array<char, kMaxMangledBytes + 1> terminated;
   if (name.find('\0') != name.npos) return std::nullopt;
   *std::ranges::copy(name, terminated.begin()).out = '\0';
 
+  if (name.starts_with("_D")) return demangle_d(terminated.data(), name);
   Sink sink;
   // Rust's legacy names look like C++ names that end with a hash; libiberty tells them apart by it.
   if (!demangle_rust(terminated.data(), name, sink)) {

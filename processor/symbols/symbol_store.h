@@ -1,65 +1,71 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // SymbolStore: all names that the processor has, and the Symbolizer that outputs ask. Belongs to the main thread, which
-// hands in what workers have read; asks nobody itself. Tables take a bounded number of bytes: past it the one that was
-// used least recently goes, and its functions have no names until it is handed in again.
+// hands in what workers have found; asks nobody itself. Names take a bounded number of bytes: past it those of the
+// executables that were used least recently go, and are unknown until they are handed in again. Executables of equal
+// content share the index of their symbols.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <unordered_map>
 #include <vector>
 
+#include "processor/symbols/file_symbols.h"
 #include "processor/symbols/kernel.h"
-#include "processor/symbols/native.h"
 #include "processor/traces/symbolizer.h"
 
 namespace splitprof {
 
+// Where to look a native or kernel frame up. A return address is the instruction after the call, which may belong to
+// the next function already.
+inline uint64_t address_to_look_up(const Frame& frame) {
+  return frame.return_address && frame.address > 0 ? frame.address - 1 : frame.address;
+}
+
 class SymbolStore final : public Symbolizer {
  public:
   explicit SymbolStore(size_t max_bytes = 256 << 20);
+  ~SymbolStore() override;
   SymbolStore(const SymbolStore&) = delete;
   SymbolStore& operator=(const SymbolStore&) = delete;
 
   void set_kernel(KernelSymbols symbols);
-  // What the frames of executable number `place` belong to; replaces what was known of it. `table` may be null: no
-  // symbols (yet). Executables of equal content are given the same table, which then counts once.
-  void set_executable(uint32_t place, Module module, std::shared_ptr<const SymbolTable> table);
-  // The number is free again.
-  void remove_executable(uint32_t place);
+  // What the frames of executable number `place` belong to.
+  void set_module(uint32_t place, Module module);
+  // Whether `address` was looked up before, be it in vain.
+  bool knows(uint32_t place, uint64_t address) const;
+  // Of an earlier batch; null: there was none, or it was evicted.
+  std::shared_ptr<const SymbolIndex> index(uint32_t place) const;
+  void add(uint32_t place, const ResolvedNames& names, std::shared_ptr<const SymbolIndex> index);
 
   std::vector<Symbol> symbolize(const Frame& frame) const override;
   Module module(const Frame& frame) const override;
 
-  bool has_symbols(uint32_t place) const;  // false: never handed in, or evicted
   size_t memory_bytes() const { return bytes_ + kernel_.memory_bytes(); }
-  uint64_t evicted_tables() const { return evicted_tables_; }
+  uint64_t evicted() const { return evicted_; }  // executables whose names were forgotten
 
  private:
-  struct Table {
-    explicit Table(std::shared_ptr<const SymbolTable> from) : symbols(std::move(from)) {}
-    mutable NativeSymbols symbols;      // its cache changes when it is asked
-    mutable uint64_t last_used = 0;     // of clock_
-    std::vector<uint32_t> executables;  // whose symbols these are
-  };
+  struct Names;
   struct Executable {
     Module module;
-    const SymbolTable* table = nullptr;  // key of tables_; null: none
+    std::unique_ptr<Names> names;  // null: nothing known (any more)
   };
 
-  const Table* find_table(uint32_t place) const;
-  void detach(uint32_t place);
-  void drop(const SymbolTable* key);
-  void evict_until_it_fits();
+  Names* names_of(uint32_t place) const;
+  std::shared_ptr<const SymbolIndex> share(std::shared_ptr<const SymbolIndex> index);
+  void forget(Executable& executable);
+  void evict_until_it_fits(const Executable& but);
 
   size_t max_bytes_;
-  size_t bytes_ = 0;  // of tables_
-  uint64_t evicted_tables_ = 0;
+  size_t bytes_ = 0;  // of all names and indexes
+  uint64_t evicted_ = 0;
   mutable uint64_t clock_ = 0;  // counts questions
   KernelSymbols kernel_;
   std::unordered_map<uint32_t, Executable> executables_;
-  std::unordered_map<const SymbolTable*, Table> tables_;
+  // By number of symbols. Weak: an index is there as long as an executable has it.
+  std::multimap<size_t, std::weak_ptr<const SymbolIndex>> indexes_;
 };
 
 }  // namespace splitprof

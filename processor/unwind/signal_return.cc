@@ -42,8 +42,8 @@ Result<std::unique_ptr<RowSource>> read_signal_return(const ElfFile& file) {
   if (file.machine() != Machine::arm64 || bytes > kMaxVdsoBytes) return fail(Errc::not_found, "no vDSO of arm64");
   const SymbolTable symbols = TRY(read_symbols(file));
   for (size_t i = 0; i < symbols.size(); ++i) {
-    const SymbolView symbol = symbols.at(i);
-    if (symbol.name == "__kernel_rt_sigreturn" && symbol.start.value >= kNopBytes)
+    const FoundSymbol symbol = symbols.at(i);
+    if (symbol.start.value >= kNopBytes && TRY(symbols.read_name(file, symbol)) == "__kernel_rt_sigreturn")
       return std::unique_ptr<RowSource>(std::make_unique<SignalReturn>(ElfAddress(symbol.start.value - kNopBytes)));
   }
   return fail(Errc::not_found, "no signal trampoline");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // demangle() over any name: it ends soon, within its bounds, whatever libiberty makes of it. libiberty itself is not
-// instrumented, so the fuzzer does not learn the grammars by itself: an input that begins with 0 or 1 is a sequence of
-// their tokens, any other one is the name.
+// instrumented, so the fuzzer does not learn the grammars by itself: an input that begins with 0, 1 or 2 is a sequence
+// of their tokens, any other one is the name.
 #include <cstdint>
 #include <string>
 
@@ -22,6 +22,11 @@ constexpr const char* kRustTokens[] = {"C",   "N",   "I",   "M",    "X",  "Y",  
                                        "B_",  "B0_", "B1_", "Ba_",  "1a", "2bc", "u3bba", "s_",    "R",     "Q",
                                        "P",   "O",   "A",   "S",    "F",  "U",   "K",     "D",     "G_",    "L_",
                                        "L0_", "p",   "h",   "Kj5_", "z",  "u",   "Kb1_",  "Kc61_", "Ke61_", "INvC1a1b"};
+constexpr const char* kDTokens[] = {"3foo", "1a", "__T1a", "Z",    "F",   "U",  "M",         "S",      "S4", "S13",
+                                    "T",    "V",  "i",     "A",    "G3",  "H",  "P",         "C",      "E",  "D",
+                                    "Qb",   "Qd", "Qj",    "QBc",  "QBz", "Na", "Nb",        "K",      "J",  "x",
+                                    "y",    "O",  "Ng",    "v",    "a",   "e4", "a3_616263", "A2i1i2", "12", "_D1a",
+                                    "R",    "W",  "Y",     "B2ii", "X",   "0",  "6__ctor"};
 
 template <size_t n>
 std::string join(std::string name, const char* const (&tokens)[n], splitprof::BytesOfFuzzer input) {
@@ -34,8 +39,12 @@ std::string join(std::string name, const char* const (&tokens)[n], splitprof::By
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   splitprof::BytesOfFuzzer input(data, size);
   std::string name(reinterpret_cast<const char*>(data), size);
-  if (size > 0 && data[0] < 2)
-    name = input.take<uint8_t>() ? join("_R", kRustTokens, input) : join("_Z", kCxxTokens, input);
+  if (size > 0 && data[0] < 3) {
+    const auto language = input.take<uint8_t>();
+    name = language == 2   ? join("_D", kDTokens, input)
+           : language == 1 ? join("_R", kRustTokens, input)
+                           : join("_Z", kCxxTokens, input);
+  }
   const auto demangled = splitprof::demangle(name);
   if (demangled)
     CHECK(demangled->size() <= splitprof::kMaxDemangledBytes && name.size() <= splitprof::kMaxMangledBytes);

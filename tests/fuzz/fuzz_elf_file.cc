@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Any bytes as an ELF file: headers, build id, addresses, sections, symbols and what the table makes of them.
+// Any bytes as an ELF file: headers, build id, addresses, sections, symbols with and without section headers, links to
+// debug files, the file inside .gnu_debugdata, Go's lines, and what the unwind table makes of them.
+#include "processor/elf/debug_files.h"
+#include "processor/elf/go_lines.h"
 #include "processor/elf/local_file.h"
 #include "processor/elf/symbol_table.h"
 #include "processor/unwind/table.h"
@@ -27,13 +30,22 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   if (const auto symbols = read_symbols(*elf)) {
     for (size_t i = 0; i < symbols->size(); ++i) {
-      const SymbolView symbol = symbols->at(i);
-      CHECK(!symbol.name.empty());
+      const FoundSymbol symbol = symbols->at(i);
+      (void)symbols->read_name(*elf, symbol);
       CHECK(i == 0 || symbols->at(i - 1).start < symbol.start);
       const auto found = symbols->find(symbol.start);
       CHECK(!found || found->start <= symbol.start);
     }
   }
+  (void)read_debug_link(*elf);
+  (void)read_alternate_link(*elf);
+  if (const auto inside = read_gnu_debugdata(*elf)) {
+    const auto inside_elf = ElfFile::open(**inside);
+    if (inside_elf) (void)read_symbols(*inside_elf);
+  }
+  if (auto lines = GoLines::open(*elf))
+    for (const Segment& segment : elf->segments())
+      for (uint64_t i = 0; i < 16; ++i) (void)lines->locate(ElfAddress(segment.address.value + i * 61));
   (void)compile_table(*elf);
   return 0;
 }

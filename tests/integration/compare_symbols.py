@@ -17,7 +17,6 @@ import json
 import os
 import random
 import re
-import resource
 import shutil
 import struct
 import subprocess
@@ -131,12 +130,6 @@ def difference(ours, theirs):
     return "?"
 
 
-def peak_text(peak_kib):
-    """A child begins with its parent's peak, so that a smaller one of its own is not seen."""
-    own_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return f"peak {peak_kib / 1024:.0f} MiB" if peak_kib > own_kib else f"peak below {own_kib / 1024:.0f} MiB"
-
-
 def go_program(package, folder):
     if not package:
         return []
@@ -173,7 +166,7 @@ def compare(arguments, llvm, path):
     print(f"{os.path.basename(path)[-34:]:<34} {len(addresses):>9} {known:>7} {inlined:>8} {share:>9.3f}")
     for name, (seconds, cpu_seconds, peak_kib) in (("ours", our_cost), ("llvm-symbolizer", their_cost)):
         print(f"    {name}: {seconds:.2f} s, {cpu_seconds:.2f} s of CPU, {cpu_seconds / len(addresses) * 1e6:.1f} us an "
-              f"address, {peak_text(peak_kib)}")
+              f"address, peak {peak_kib / 1024:.0f} MiB")
     print(f"    {counts}")
     for kind, found in sorted(kinds.items(), key=lambda item: -len(item[1])):
         print(f"    {kind}: {len(found)}")

@@ -105,6 +105,8 @@ class OwnProcessInput final : public Input {
     return AnswerValue(Ok{});
   }
 
+  Result<AnswerValue> answer(const AskDebugFile&) { return fail(Errc::not_found, "no debug file"); }
+
   uint32_t next_table_ = 100;
 };
 

@@ -80,7 +80,7 @@ ALLOWED = {
     "processor/unwind": ("processor/elf/", "processor/ingest/input.h", "bpf/abi.h", "bpf/walk.h", "bpf/env.bpf.h",
                          "bpf/native.bpf.c"),
     "processor/dwarf": ("processor/elf/", "processor/ingest/input.h"),
-    "processor/symbols": ("processor/elf/", "processor/dwarf/", "processor/traces/", "processor/ingest/input.h"),
+    "processor/symbols": ("processor/dwarf/", "processor/elf/", "processor/dwarf/", "processor/traces/", "processor/ingest/input.h"),
     "processor/traces": ("bpf/abi.h", "bpf/counters.def"),
     "processor/export": ("processor/traces/", "bpf/abi.h", "bpf/counters.def"),
     "processor/ingest": ("processor/elf/local_file.h", "processor/telemetry/", "schema/", "bpf/abi.h",

@@ -138,10 +138,9 @@ TEST(DebugInfo, SaysWhenThereIsNoDwarf) {
 
 TEST(DebugInfo, ReadsOnlyUnitsThatHoldAnAddress) {
   TestFile file(read_data("gcc-dwarf5.so"));
-  const auto symbols = read_symbols(*file.elf);
-  for (size_t i = 0; i < symbols->size(); ++i)
-    if (symbols->at(i).name == "outer") {
-      const auto found = symbolize(*file.elf, {symbols->at(i).start});
+  for (const auto& symbol : testing::named_symbols(*file.elf))
+    if (symbol.name == "outer") {
+      const auto found = symbolize(*file.elf, {symbol.start});
       EXPECT_EQ(found.counts.units, 2u);
       EXPECT_EQ(found.counts.units_read, 1u);
     }

@@ -18,7 +18,7 @@
 
 #include "processor/dwarf/debug_info.h"
 #include "processor/elf/local_file.h"
-#include "processor/elf/symbol_table.h"
+#include "tests/processor/elf/named_symbols.h"
 
 namespace splitprof::testing {
 
@@ -59,9 +59,7 @@ struct Symbolized {
   // All that is said of the addresses of a function, each once.
   std::set<std::string> within(const ElfFile& elf, std::string_view function) const {
     std::set<std::string> found;
-    const auto symbols = read_symbols(elf);
-    for (size_t i = 0; symbols && i < symbols->size(); ++i) {
-      const SymbolView symbol = symbols->at(i);
+    for (const NamedSymbol& symbol : named_symbols(elf)) {
       if (symbol.name != function) continue;
       const auto end = texts.lower_bound(symbol.start.value + symbol.size);
       for (auto at = texts.lower_bound(symbol.start.value); at != end; ++at) found.insert(at->second);
@@ -94,9 +92,7 @@ inline Symbolized symbolize(const ElfFile& elf, const std::vector<ElfAddress>& a
 // Every byte of every function.
 inline std::vector<ElfAddress> all_addresses(const ElfFile& elf) {
   std::set<ElfAddress> addresses;
-  const auto symbols = read_symbols(elf);
-  for (size_t i = 0; symbols && i < symbols->size(); ++i) {
-    const SymbolView symbol = symbols->at(i);
+  for (const NamedSymbol& symbol : named_symbols(elf)) {
     for (uint64_t byte = 0; byte < std::min<uint64_t>(symbol.size, 4096); ++byte)
       addresses.emplace(symbol.start.value + byte);
   }

@@ -39,8 +39,28 @@ TEST(Demangle, NamesRustFunctionsWithoutTheirHashes) {
             "\xe1\x83\xa1\xe1\x83\x90\xe1\x83\x93\xe1\x83\x98\xe1\x83\x9a\xe1\x83\x98");
 }
 
+TEST(Demangle, NamesDFunctionsWithoutTheirParameters) {
+  EXPECT_EQ(demangle("_Dmain"), "D main");
+  EXPECT_EQ(demangle("_D8demangle4testFZv"), "demangle.test");
+  EXPECT_EQ(demangle("_D8demangle4testFiAxaZv"), "demangle.test");
+  EXPECT_EQ(demangle("_D8demangle4testMFiZ4nestFZi"), "demangle.test(int).nest");
+  EXPECT_EQ(demangle("_D8demangle11__T4testTaZv"), "demangle.test!(char)");
+  EXPECT_EQ(demangle("_D3std5stdio__T7writelnTAyaZQnFQhZv"), "std.stdio.writeln!(immutable(char)[]).writeln");
+  EXPECT_EQ(demangle("_D4core6thread6Thread6__ctorMFZC4core6thread6Thread"), "core.thread.Thread.this");
+}
+
+TEST(Demangle, IsNotKeptBusyByDNamesThatDoubleThemselves) {
+  // Each function type after an identifier is parsed twice, the inner ones each time.
+  EXPECT_EQ(demangle("_D3foo1aF" + repeat("C1aF", 60) + "Zv"), std::nullopt);
+  EXPECT_EQ(demangle("_D3foo1aF" + repeat("C1aF", 240)), std::nullopt);
+  // Each back reference stands for all before it.
+  EXPECT_EQ(demangle("_D3foo__T1aTS" + repeat("3barQeQgQi", 60) + "ZQzFZv"), std::nullopt);
+  EXPECT_EQ(demangle("_D" + repeat("__T1aS99", 100) + "Zv"), std::nullopt);
+}
+
 TEST(Demangle, LeavesOtherNamesAlone) {
-  for (const char* name : {"", "main", "_", "_Z", "_R", "_Z3fo", "_start", "Z3foov", "__Z3foov"})
+  for (const char* name :
+       {"", "main", "_", "_Z", "_R", "_D", "_Z3fo", "_start", "Z3foov", "__Z3foov", "_DYNAMIC", "_D3fo"})
     EXPECT_EQ(demangle(name), std::nullopt) << name;
   EXPECT_EQ(demangle(std::string_view("_Z3foo\0v", 8)), std::nullopt);
 }
@@ -95,9 +115,9 @@ TEST(Demangle, IsNotKeptBusyByNamesThatDoubleThemselves) {
 }
 
 TEST(Demangle, SurvivesDeepNesting) {
-  for (const std::string part :
-       {"P", "N", "F", "X", "1aI", "I", "J", "Dp", "R", "T", "cv", "St", "Z", "sr", "DT", "L"}) {
-    for (const std::string before : {"_Z", "_Z1f", "_Z1fI", "_R", "_RINvC1a1b", "_ZN"}) {
+  for (const std::string part : {"P",  "N", "F",  "X",  "1aI", "I", "J", "Dp", "R",     "T",   "cv",
+                                 "St", "Z", "sr", "DT", "L",   "A", "H", "D",  "__T1a", "C1a", "S1aF"}) {
+    for (const std::string before : {"_Z", "_Z1f", "_Z1fI", "_R", "_RINvC1a1b", "_ZN", "_D1aF", "_D1a", "_D"}) {
       const std::string open = before + repeat(part, 900 / static_cast<int>(part.size()));
       demangle(open);
       demangle(open + "i");

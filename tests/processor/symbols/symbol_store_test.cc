@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <string>
 
-#include "processor/elf/file.h"
 #include "processor/elf/local_file.h"
 #include "shared/check.h"
 
@@ -26,16 +25,6 @@ template int cxx_function(int);
 
 namespace splitprof {
 namespace {
-
-std::shared_ptr<const SymbolTable> own_table() {
-  auto file = LocalFile::open_path("/proc/self/exe");
-  CHECK(file.has_value());
-  auto elf = ElfFile::open(**file);
-  CHECK(elf.has_value());
-  auto table = read_symbols(*elf);
-  CHECK(table.has_value() && table->size() > 0);
-  return std::make_shared<const SymbolTable>(std::move(table).value());
-}
 
 uint64_t elf_address(const void* function) {
   uint64_t bias = 0;
@@ -55,60 +44,106 @@ Frame native(uint32_t place, uint64_t address, bool return_address = false) {
   return {.kind = Frame::Kind::native, .return_address = return_address, .place = place, .address = address};
 }
 
+Resolved resolve_own(std::vector<uint64_t> addresses, std::shared_ptr<const SymbolIndex> index = nullptr) {
+  auto file = LocalFile::open_path("/proc/self/exe");
+  CHECK(file.has_value());
+  std::sort(addresses.begin(), addresses.end());
+  std::vector<ElfAddress> sorted;
+  for (const uint64_t address : addresses) sorted.emplace_back(address);
+  auto resolved = resolve_names({.mapped = file->get()}, std::move(index), sorted);
+  CHECK(resolved.has_value());
+  return std::move(*resolved);
+}
+
+// Of the outermost function; others were inlined into it.
 std::string name_of(const SymbolStore& store, const Frame& frame) {
   const auto symbols = store.symbolize(frame);
-  CHECK(symbols.size() <= 1);
-  return symbols.empty() ? "" : symbols[0].function;
+  return symbols.empty() ? "" : symbols.back().function;
 }
 
-TEST(NativeSymbols, DemanglesAndRemembers) {
-  NativeSymbols symbols(own_table());
-  for (int time = 0; time < 2; ++time) {
-    EXPECT_EQ(symbols.name_at(ElfAddress(kC)), "symbol_store_test_c_function");
-    EXPECT_EQ(symbols.name_at(ElfAddress(kCxx + 1)), "symbol_store_test::cxx_function<int>");
+// Names of `count` addresses from `first` on.
+ResolvedNames made_up(uint64_t first, uint32_t count, const std::string& name) {
+  ResolvedNames names;
+  for (uint32_t i = 0; i < count; ++i) {
+    names.places.push_back({.address = first + i, .first = i, .count = 1});
+    names.symbols.push_back({.function = name + std::to_string(i)});
   }
-  EXPECT_EQ(symbols.name_at(ElfAddress(1)), "");
+  return names;
 }
 
-TEST(NativeSymbols, AnswersTheSameWhenItsCacheOverflows) {
-  const auto table = own_table();
-  NativeSymbols symbols(table), again(table);
-  size_t bytes = 0;
-  for (int time = 0; time < 2; ++time) {
-    for (size_t i = 0; i < table->size(); ++i) {
-      const std::string name = symbols.name_at(table->at(i).start);
-      bytes += name.size();
-      ASSERT_EQ(name, NativeSymbols(table).name_at(table->at(i).start)) << i;
-    }
-  }
-  EXPECT_GT(bytes, 64u * 1024) << "the cache has been full";
+TEST(ResolveNames, FindsAndDemanglesFunctionsOfThisProgram) {
+  const auto resolved = resolve_own({1, kC, kCxx + 1});
+  ASSERT_EQ(resolved.names.places.size(), 3u);
+  SymbolStore store;
+  store.add(7, resolved.names, resolved.index);
+  EXPECT_EQ(name_of(store, native(7, kC)), "symbol_store_test_c_function");
+  EXPECT_EQ(name_of(store, native(7, kCxx + 1)), "symbol_store_test::cxx_function<int>");
+  EXPECT_EQ(name_of(store, native(7, 1)), "");
+}
+
+TEST(ResolveNames, AnswersTheSameWithAnIndexOfAnEarlierBatch) {
+  const auto first = resolve_own({kC});
+  ASSERT_NE(first.index, nullptr);
+  EXPECT_GT(first.index->size(), 100u);
+  const auto second = resolve_own({kC, kCxx}, first.index);
+  EXPECT_EQ(second.index, first.index);
+  const auto fresh = resolve_own({kC, kCxx});
+  ASSERT_EQ(second.names.symbols.size(), fresh.names.symbols.size());
+  for (size_t i = 0; i < fresh.names.symbols.size(); ++i)
+    EXPECT_EQ(second.names.symbols[i].function, fresh.names.symbols[i].function);
+}
+
+// This program is compiled with -g, so its own lines are known.
+TEST(ResolveNames, KnowsTheLinesOfThisProgram) {
+  const auto resolved = resolve_own({kC});
+  ASSERT_FALSE(resolved.names.symbols.empty());
+  EXPECT_TRUE(resolved.names.symbols.back().file.ends_with("symbol_store_test.cc")) << resolved.names.symbols[0].file;
+  EXPECT_GE(resolved.names.symbols.back().line, 15u);
+  EXPECT_LE(resolved.names.symbols.back().line, 18u);
 }
 
 TEST(SymbolStore, TellsExecutablesApart) {
   SymbolStore store;
-  store.set_executable(1, {.path = "/bin/one", .build_id = "abcd"}, own_table());
-  store.set_executable(2, {.path = "/bin/two"}, nullptr);
-  EXPECT_EQ(name_of(store, native(1, kC)), "symbol_store_test_c_function");
+  store.set_module(1, {.path = "/bin/one", .build_id = "abcd"});
+  store.add(1, made_up(kC, 1, "f"), nullptr);
+  store.set_module(2, {.path = "/bin/two"});
+  EXPECT_EQ(name_of(store, native(1, kC)), "f0");
   EXPECT_EQ(name_of(store, native(2, kC)), "");
   EXPECT_EQ(name_of(store, native(3, kC)), "");
   EXPECT_EQ(store.module(native(1, kC)).path, "/bin/one");
   EXPECT_EQ(store.module(native(1, kC)).build_id, "abcd");
   EXPECT_EQ(store.module(native(2, kC)).path, "/bin/two");
   EXPECT_EQ(store.module(native(3, kC)).path, "");
-  EXPECT_TRUE(store.has_symbols(1));
-  EXPECT_FALSE(store.has_symbols(2));
   for (const auto kind : {Frame::Kind::unknown, Frame::Kind::marker, Frame::Kind::python})
     EXPECT_TRUE(store.symbolize({.kind = kind, .place = 1, .address = kC}).empty());
 }
 
-TEST(SymbolStore, LooksAReturnAddressUpInTheFunctionThatCalled) {
-  const auto table = own_table();
+TEST(SymbolStore, GivesTheWholeChainInnermostFirst) {
+  ResolvedNames names;
+  names.places = {{.address = 0x10, .first = 0, .count = 2}, {.address = 0x20, .first = 2, .count = 0}};
+  names.symbols = {{.function = "inner", .file = "/a.h", .line = 3, .inlined = true},
+                   {.function = "outer", .file = "/a.c", .line = 70'000}};
   SymbolStore store;
-  store.set_executable(1, {}, table);
-  const uint64_t end = kC + table->find(ElfAddress(kC))->size;  // where a call that does not return would return to
-  EXPECT_EQ(name_of(store, native(1, end, true)), "symbol_store_test_c_function");
-  EXPECT_NE(name_of(store, native(1, end)), "symbol_store_test_c_function");
-  EXPECT_NE(name_of(store, native(1, kC, true)), "symbol_store_test_c_function");
+  store.add(1, names, nullptr);
+  const auto chain = store.symbolize(native(1, 0x11, true));
+  ASSERT_EQ(chain.size(), 2u);
+  EXPECT_EQ(chain[0].function, "inner");
+  EXPECT_EQ(chain[0].file, "/a.h");
+  EXPECT_EQ(chain[0].line, 3u);
+  EXPECT_TRUE(chain[0].inlined);
+  EXPECT_EQ(chain[1].function, "outer");
+  EXPECT_EQ(chain[1].line, 70'000u);
+  EXPECT_FALSE(chain[1].inlined);
+  EXPECT_TRUE(store.knows(1, 0x20)) << "looked up in vain";
+  EXPECT_TRUE(store.symbolize(native(1, 0x20)).empty());
+  EXPECT_FALSE(store.knows(1, 0x30));
+}
+
+TEST(SymbolStore, LooksAReturnAddressUpInTheFunctionThatCalled) {
+  SymbolStore store;
+  store.add(1, made_up(0x100, 2, "f"), nullptr);
+  EXPECT_EQ(name_of(store, native(1, 0x101, true)), "f0");
+  EXPECT_EQ(name_of(store, native(1, 0x101)), "f1");
 }
 
 TEST(SymbolStore, NamesKernelFramesAndTheirModules) {
@@ -129,51 +164,74 @@ TEST(SymbolStore, NamesKernelFramesAndTheirModules) {
   EXPECT_EQ(store.module(in_module).path, "[ext4]");
 }
 
-TEST(SymbolStore, KeepsWhatWasUsedLastWithinItsBound) {
-  const auto first = own_table(), second = own_table(), third = own_table();
-  const size_t each = NativeSymbols(first).memory_bytes();
-  SymbolStore store(2 * each);
-  store.set_executable(1, {.path = "/1"}, first);
-  store.set_executable(2, {.path = "/2"}, second);
-  store.set_executable(12, {.path = "/12"}, second);  // the same content
-  EXPECT_EQ(store.memory_bytes(), 2 * each) << "a shared table counts once";
-  EXPECT_NE(name_of(store, native(1, kC)), "") << "used last";
-  store.set_executable(3, {.path = "/3"}, third);
-  EXPECT_EQ(store.evicted_tables(), 1u);
-  EXPECT_EQ(store.memory_bytes(), 2 * each);
-  EXPECT_TRUE(store.has_symbols(1));
-  EXPECT_FALSE(store.has_symbols(2));
-  EXPECT_FALSE(store.has_symbols(12));
-  EXPECT_EQ(name_of(store, native(2, kC)), "");
-  EXPECT_EQ(store.module(native(2, kC)).path, "/2") << "only names go";
-  store.set_executable(2, {.path = "/2"}, second);
-  EXPECT_NE(name_of(store, native(2, kC)), "");
-  EXPECT_FALSE(store.has_symbols(1)) << "the one that had not been used for longest";
-}
-
-TEST(SymbolStore, LetsGoOfWhatIsReplacedOrRemoved) {
-  std::weak_ptr<const SymbolTable> watched;
+TEST(SymbolStore, SharesTheIndexOfEqualFiles) {
+  const auto one = resolve_own({kC}), again = resolve_own({kC});
+  ASSERT_NE(one.index, again.index);
   SymbolStore store;
-  {
-    const auto table = own_table();
-    watched = table;
-    store.set_executable(1, {}, table);
-    store.set_executable(2, {}, table);
-  }
-  store.set_executable(1, {}, nullptr);
-  EXPECT_FALSE(watched.expired());
-  store.remove_executable(2);
-  store.remove_executable(2);
-  EXPECT_TRUE(watched.expired());
-  EXPECT_EQ(store.memory_bytes(), 0u);
+  store.add(1, {}, one.index);
+  const size_t once = store.memory_bytes();
+  EXPECT_EQ(once, one.index->memory_bytes());
+  store.add(2, {}, again.index);
+  EXPECT_EQ(store.memory_bytes(), once) << "an equal one counts once";
+  EXPECT_EQ(store.index(2), one.index);
+  store.add(3, {}, std::make_shared<const SymbolIndex>());
+  EXPECT_NE(store.index(3), one.index);
 }
 
-TEST(SymbolStore, HoldsNothingLargerThanItsBound) {
+TEST(SymbolStore, LetsGoOfAnIndexWithItsLastExecutable) {
+  auto one = resolve_own({kC});
+  const std::weak_ptr<const SymbolIndex> watched = one.index;
+  const size_t bytes = one.index->memory_bytes();
+  SymbolStore store(bytes + 4000);
+  store.add(1, {}, one.index);
+  store.add(2, {}, std::exchange(one.index, nullptr));
+  store.add(3, made_up(0, 100, "function"), nullptr);  // too much: both go
+  EXPECT_EQ(store.evicted(), 2u);
+  EXPECT_TRUE(watched.expired());
+  EXPECT_LT(store.memory_bytes(), bytes);
+  EXPECT_TRUE(store.knows(3, 5));
+}
+
+TEST(SymbolStore, AddsBatchesUp) {
+  SymbolStore store;
+  store.add(1, made_up(0x200, 50, "late"), nullptr);
+  store.add(1, made_up(0x1f0, 50, "early"), nullptr);  // overlaps: what is known stays
+  EXPECT_EQ(name_of(store, native(1, 0x1f0)), "early0");
+  EXPECT_EQ(name_of(store, native(1, 0x200)), "late0");
+  EXPECT_EQ(name_of(store, native(1, 0x231)), "late49");
+  EXPECT_FALSE(store.knows(1, 0x232));
+}
+
+TEST(SymbolStore, ForgetsWhatWasUsedLeastRecentlyWithinItsBound) {
+  size_t each = 0;
+  {
+    SymbolStore measuring;
+    measuring.add(1, made_up(0x100, 100, "function of a file"), nullptr);
+    each = measuring.memory_bytes();
+  }
+  SymbolStore store(2 * each);
+  store.set_module(2, {.path = "/2"});
+  store.add(1, made_up(0x100, 100, "function of a file"), nullptr);
+  store.add(2, made_up(0x100, 100, "function of a file"), nullptr);
+  EXPECT_EQ(store.evicted(), 0u);
+  EXPECT_NE(name_of(store, native(1, 0x100)), "") << "used last";
+  store.add(3, made_up(0x100, 100, "function of a file"), nullptr);
+  EXPECT_EQ(store.evicted(), 1u);
+  EXPECT_LE(store.memory_bytes(), 2 * each);
+  EXPECT_TRUE(store.knows(1, 0x100));
+  EXPECT_FALSE(store.knows(2, 0x100));
+  EXPECT_TRUE(store.knows(3, 0x100));
+  EXPECT_EQ(store.module(native(2, 0x100)).path, "/2") << "only names go";
+  store.add(2, made_up(0x100, 100, "function of a file"), nullptr);
+  EXPECT_TRUE(store.knows(2, 0x100));
+  EXPECT_FALSE(store.knows(1, 0x100)) << "the one that had not been used for longest";
+}
+
+TEST(SymbolStore, KeepsWhatItWasJustGivenHoweverLarge) {
   SymbolStore store(1000);
-  store.set_executable(1, {.path = "/1"}, own_table());
-  EXPECT_EQ(store.evicted_tables(), 1u);
-  EXPECT_EQ(store.memory_bytes(), 0u);
-  EXPECT_FALSE(store.has_symbols(1));
+  store.add(1, made_up(0, 1000, "function"), nullptr);
+  EXPECT_TRUE(store.knows(1, 5));
+  EXPECT_EQ(store.evicted(), 0u);
 }
 
 }  // namespace

@@ -11,7 +11,7 @@
 #include <random>
 
 #include "processor/elf/local_file.h"
-#include "processor/elf/symbol_table.h"
+#include "tests/processor/elf/named_symbols.h"
 #include "tests/processor/unwind/eh_frame_builder.h"
 #include "tests/processor/unwind/table_lookup.h"
 
@@ -395,12 +395,11 @@ TEST(CompileTable, KnowsWhereThisProgramBegins) {
   ASSERT_TRUE(compiled) << compiled.error().message;
   EXPECT_EQ(compiled->broken, 0u);
   EXPECT_EQ(broken_promise(compiled->table), "");
-  const auto symbols = read_symbols(*elf);
-  ASSERT_TRUE(symbols);
+  const auto symbols = testing::named_symbols(*elf);
+  ASSERT_FALSE(symbols.empty());
   const TableLookup lookup(compiled->table);
   std::map<uint64_t, size_t> uses;
-  for (size_t i = 0; i < symbols->size(); ++i) {
-    const SymbolView symbol = symbols->at(i);
+  for (const auto& symbol : symbols) {
     const uint64_t word = lookup.find(symbol.start.value);
     ++uses[word];
     if (symbol.name == "_start") {
@@ -410,7 +409,7 @@ TEST(CompileTable, KnowsWhereThisProgramBegins) {
   // A function begins with nothing but its return address on the stack; gcc's `.cold` parts begin in the middle.
   const uint64_t at_entry = rule_word(to_rule(sp_row(0, 8), Machine::x86_64));
   if (elf->machine() == Machine::x86_64) {
-    EXPECT_GT(uses[at_entry], symbols->size() / 2);
+    EXPECT_GT(uses[at_entry], symbols.size() / 2);
   }
 }
 
@@ -431,13 +430,12 @@ TEST(CompileTable, ReadsTheVdsoOfThisKernel) {
   const auto compiled = compile_table(*elf);
   ASSERT_TRUE(compiled) << compiled.error().message;
   EXPECT_EQ(compiled->broken, 0u);
-  const auto symbols = read_symbols(*elf);
-  ASSERT_TRUE(symbols);
+  const auto symbols = testing::named_symbols(*elf);
+  ASSERT_FALSE(symbols.empty());
   const TableLookup lookup(compiled->table);
   bool known = false;
-  for (size_t i = 0; i < symbols->size(); ++i) {
-    const SymbolView symbol = symbols->at(i);
-    if (symbol.name.find("clock_gettime") == std::string_view::npos) continue;
+  for (const auto& symbol : symbols) {
+    if (symbol.name.find("clock_gettime") == std::string::npos) continue;
     known = true;
     EXPECT_NE(lookup.find(symbol.start.value), kNone) << symbol.name;
   }
@@ -491,19 +489,18 @@ TEST(CompileTable, ReadsARealLibraryOfArm64) {
   ASSERT_TRUE(compiled) << compiled.error().message;
   EXPECT_EQ(broken_promise(compiled->table), "");
   EXPECT_EQ(compiled->ask_rows(), 0u);
-  const auto symbols = read_symbols(*elf);
-  ASSERT_TRUE(symbols);
+  const auto symbols = testing::named_symbols(*elf);
+  ASSERT_FALSE(symbols.empty());
   const TableLookup lookup(compiled->table);
   const uint64_t leaf = rule_word({SP_CFA_SP, SP_RULE_SAVED(SP_FP_SAME, SP_RA_REGISTER), 0, 0});
-  for (size_t i = 0; i < symbols->size(); ++i) {
-    const SymbolView symbol = symbols->at(i);
+  for (const auto& symbol : symbols) {
     EXPECT_EQ(lookup.find(symbol.start.value), leaf) << symbol.name << ": x30 is not stored yet";
     if (symbol.name == "middle") {
       EXPECT_EQ(lookup.find(symbol.start.value + symbol.size / 2),
                 rule_word({SP_CFA_FP, SP_RULE_SAVED(SP_FP_CFA_OFFSET, SP_RA_AFTER_FP), -32, 32}));
     }
   }
-  EXPECT_EQ(symbols->size(), 5u);
+  EXPECT_EQ(symbols.size(), 5u);
 }
 
 }  // namespace

@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Source lines and inlined functions of a running program, in the recording itself: every place of the program in the
+pprof output is asked of llvm-symbolizer, too. Prints what looking them up costs."""
+
+import gzip
+import json
+import os
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+import harness
+
+LEAST_EQUAL_PERCENT = 99.0
+
+
+def fields(message):
+    """(number, value) of each field of a protobuf message; numbers as int, everything else as bytes."""
+    at = 0
+
+    def varint():
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = message[at]
+            at += 1
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+
+    while at < len(message):
+        key = varint()
+        if key & 7 == 0:
+            yield key >> 3, varint()
+        else:
+            assert key & 7 == 2, f"wire type {key & 7}"
+            size = varint()
+            yield key >> 3, message[at:at + size]
+            at += size
+
+
+def numbers(packed):
+    value = shift = 0
+    for byte in packed:
+        value |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            yield value
+            value = shift = 0
+
+
+class Pprof:
+    """profile.proto, as much of it as is asked for here."""
+
+    def __init__(self, data):
+        self.strings, self.samples, self.locations, functions, mappings, locations = [], [], {}, {}, {}, []
+        for number, value in fields(data):
+            if number == 2:
+                self.samples.append([i for n, v in fields(value) if n == 1 for i in numbers(v)])
+            elif number == 3:
+                entry = dict(fields(value))
+                mappings[entry[1]] = entry.get(5, 0)
+            elif number == 4:
+                locations.append(value)
+            elif number == 5:
+                entry = dict(fields(value))
+                functions[entry[1]] = (entry.get(2, 0), entry.get(4, 0))
+            elif number == 6:
+                self.strings.append(value.decode())
+        for value in locations:
+            entry, lines = {}, []
+            for number, field in fields(value):
+                if number == 4:
+                    line = dict(fields(field))
+                    name, file = functions[line[1]]
+                    lines.append((self.strings[name], self.strings[file], line.get(2, 0)))
+                else:
+                    entry[number] = field
+            file = self.strings[mappings.get(entry.get(2, 0), 0)]
+            self.locations[entry[1]] = (file, entry.get(3, 0), lines)
+
+    def places_of(self, program):
+        """{(address to look up, lines)} of all frames in `program`: the instruction before where a call returns to."""
+        found = {}
+        for sample in self.samples:
+            exact = True
+            for location in sample:
+                file, address, lines = self.locations[location]
+                if file == program:
+                    found[address if exact else address - 1] = lines
+                exact = file.startswith("[") and file != "[vdso]"  # where the kernel was entered
+        return found
+
+
+def symbolizer(program, addresses):
+    """What llvm-symbolizer says: (function without parameters, file, line) of each, innermost first."""
+    text = "".join(f"0x{address:x}\n" for address in addresses)
+    run = subprocess.run(["llvm-symbolizer", "--inlines", "--output-style=JSON", "--no-demangle", "-e", program], input=text,
+                         capture_output=True, text=True, check=True)
+    entries = [json.loads(line) for line in run.stdout.splitlines()]
+    raw = sorted({frame["FunctionName"] for entry in entries for frame in entry["Symbol"]})
+    names = subprocess.run(["c++filt", "-p"], input="\n".join(raw), capture_output=True, text=True, check=True)
+    readable = dict(zip(raw, names.stdout.splitlines()))
+    return {int(entry["Address"], 16): [(readable[frame["FunctionName"]], plain(frame["FileName"]), frame["Line"])
+                                        for frame in entry["Symbol"] if frame["FunctionName"]] for entry in entries}
+
+
+def plain(path):
+    return os.path.normpath(path) if path else ""
+
+
+class Lines(harness.LiveTest):
+    def test_pprof_has_the_lines_and_inlined_functions_of_llvm_symbolizer(self):
+        with tempfile.TemporaryDirectory(prefix="splitprof-lines-") as folder:
+            program = f"{folder}/recursion"
+            sources = Path(__file__).resolve().parents[2] / "programs"
+            subprocess.run(["g++", "-std=c++20", "-O2", "-g", "-fomit-frame-pointer", "-pthread", "-o", program,
+                            sources / "native.cc"], check=True)
+            recording = harness.record("-F", 97, "-o", f"{folder}/out.pb.gz", command=[program, 26, 10, 2])
+            profile = Pprof(gzip.decompress(Path(f"{folder}/out.pb.gz").read_bytes()))
+            self.assert_good(recording)
+            places = profile.places_of(program)
+            self.assertGreater(len(places), 50)
+            wanted = symbolizer(program, places)
+            cost = subprocess.run([harness.BUILD / "tests" / "bin" / "name_addresses", program, "--time", "3"],
+                                  input="".join(f"{address:x}\n" for address in places), capture_output=True, text=True)
+        equal, examples = 0, []
+        for address, lines in places.items():
+            # Where nothing has a name, the output says which file and where.
+            ours = [(name, plain(file), line) for name, file, line in lines if "+0x" not in name]
+            theirs = wanted[address]
+            equal += ours == theirs
+            if ours != theirs and len(examples) < 5:
+                examples.append(f"{address:x}: {ours} is {theirs}")
+        percent = 100 * equal / len(places)
+        inlined = sum(len(lines) > 1 for lines in places.values())
+        counters = recording.summary["counters"]
+        print(f"  {len(places)} places, {inlined} with inlined functions, {percent:.2f} % as llvm-symbolizer has them", *examples,
+              sep="\n  ")
+        print("  looked up in " + ", then ".join(re.findall("[0-9.]+ ms", cost.stderr)) +
+              f"; the whole recording: {counters['processor.addresses_asked']} addresses, "
+              f"{counters['processor.addresses_named']} with a name, {counters['processor.addresses_with_line']} with a line, "
+              f"in {counters['processor.symbol_batches']} batches")
+        harness.note("lines", {"places": len(places), "inlined": inlined, "equal_percent": percent,
+                               "looked_up": re.findall("[0-9.]+ ms", cost.stderr)})
+        self.assertGreaterEqual(percent, LEAST_EQUAL_PERCENT, examples)
+        self.assertGreater(inlined, 10)
+        self.assertTrue(any(frame.endswith("_[i]") for stack in recording.of("recursion") for frame in stack.frames))
+
+
+if __name__ == "__main__":
+    harness.main()
