@@ -86,7 +86,7 @@ std::shared_ptr<MappedFile> Executables::replace(const MappedFileKey& key) {
   auto& place = files_[key];
   auto mapped = std::make_shared<MappedFile>();
   mapped->key = key;
-  // Should the new one not be had, since the process is gone before it could be asked, the old one is the best guess.
+  // Should the new one not be had, as when the process ends before it is asked, the old one is the best guess.
   if (place != nullptr && place->state == MappedFile::State::opened) {
     mapped->executable = place->executable;
     mapped->answered_ns = place->answered_ns;
@@ -164,11 +164,10 @@ std::shared_ptr<MappedFile> Executables::find_vdso(uint64_t length) {
 void Executables::on_file(const std::shared_ptr<MappedFile>& mapped, Result<std::unique_ptr<ReadableFile>> file,
                           FileIdentity identity, uint64_t now_ns) {
   if (!file) {
-    const bool gone = file.error().code == Errc::gone;
-    if (gone && mapped->executable != nullptr)
+    if (mapped->executable != nullptr)
       mapped->state = MappedFile::State::opened;  // as before, see replace()
     else
-      refuse(*mapped, gone, now_ns);
+      refuse(*mapped, file.error().code == Errc::gone, now_ns);
     return changed_();
   }
   mapped->state = MappedFile::State::opened;

@@ -6,8 +6,9 @@ namespace {
 
 // The sampler keeps what an exec took for 2 s.
 constexpr uint64_t kTakenKeptNs = 1'900'000'000;
-// Until the sampler has told of it, which it does within some 100 ms of the exec, or never.
-constexpr uint64_t kTakenPatienceNs = 700'000'000;
+// The sampler tells of it within some 100 ms of the exec, or never; then another process may still run the same file.
+// Shorter than samples are held.
+constexpr uint64_t kTakenPatienceNs = 1'700'000'000;
 constexpr std::string_view kVdso = "[vdso]";
 
 }  // namespace
@@ -35,17 +36,17 @@ void ProcessFiles::open_all(Process& process, bool lives, uint64_t now_ns) {
   process.wants_files = true;
   process.awaits_program = false;
   process.resolvable = false;
-  bool program = process.exec_ns != 0 && process.maps != Process::Asked::answered;
+  bool program = process.exec_ns != 0;
   for (auto& mapping : process.mappings) {
     if (mapping.file == nullptr) continue;
     const bool vdso = mapping.file->key.path == kVdso;
     if (program && !vdso) {  // the kernel maps the program itself before its libraries
       program = false;
-      if (!process.program_opened) open_program(process, mapping, lives, now_ns);
+      if (!process.program_opened || mapping.file->gone) open_program(process, mapping, lives, now_ns);
       continue;
     }
     if (vdso && mapping.file->state == State::unopened) mapping.file = executables_.find_vdso(mapping.length);
-    if (mapping.file->state == State::unopened || (look_again && !vdso))
+    if (mapping.file->state == State::unopened || mapping.file->gone || (look_again && !vdso))
       mapping.file = file_of(MappedFileKey(mapping.file->key), process, mapping.start, mapping.length, lives, now_ns);
     if (mapping.file->state == State::unopened) executables_.give_up(*mapping.file, now_ns);
   }

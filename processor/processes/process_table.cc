@@ -11,6 +11,7 @@ namespace {
 constexpr uint64_t kSweepNs = 1'000'000'000;
 constexpr uint64_t kLateSampleNs = 50'000'000;  // a thread that runs so long after its leader's end is not ending
 constexpr size_t kCommBytes = 15;               // TASK_COMM_LEN without its terminator
+constexpr uint32_t kSamplesOfABusyProcess = 3;
 constexpr size_t kMaxCgroups = 1u << 14;
 
 std::string_view base_name(std::string_view path) {
@@ -51,8 +52,8 @@ ProcessTable::ProcessTable(Questions& questions, Executables& executables, Uploa
 
 void ProcessTable::on_arrival(const SampleRecord& sample) {
   if (sample.process.value == 0 || by_key_.contains(sample.process)) return;
-  // The side band's events come before the samples of the same time: this one may have ended already.
-  if (const auto exit = exits_.find(sample.pid); exit != exits_.end() && exit->second >= sample.time_ns) return;
+  // What ends within milliseconds has no third sample, and what is sampled less often can wait for its turn.
+  if (++arrivals_[sample.process] != kSamplesOfABusyProcess) return;
   if (!early_.take(now_ns_)) {
     ++metrics_.early_questions_limited;
     return;
@@ -124,7 +125,10 @@ std::shared_ptr<Process> ProcessTable::with_key(const SampleRecord& sample, cons
 
 // `before` was put together from the side band alone; `process` is the same program, now with a key to ask by.
 void ProcessTable::adopt(Process& process, const Process& before) {
-  if (process.mappings.empty()) process.mappings = before.mappings;
+  if (process.mappings.empty()) {
+    process.mappings = before.mappings;
+    process.wants_files = false;  // they were not opened yet
+  }
   if (!process.complete && before.complete) {
     process.complete = true;
     process.losses_seen = before.losses_seen;
@@ -250,11 +254,19 @@ bool ProcessTable::ready(Process& process) {
   if (process.maps == Asked::waiting || process.description == Asked::waiting) return false;
   if (process.awaits_program) files_.open_all(process, lives(process), now_ns_);
   if (process.awaits_program) return false;
-  if (!process.resolvable)
-    process.resolvable = std::all_of(process.mappings.begin(), process.mappings.end(), [](const auto& mapping) {
-      return mapping.file == nullptr || mapping.file->resolvable();
-    });
-  return process.resolvable;
+  if (process.resolvable) return true;
+  const auto all_files = [&process](auto&& is_so) {
+    return std::all_of(process.mappings.begin(), process.mappings.end(),
+                       [&](const auto& mapping) { return mapping.file == nullptr || is_so(*mapping.file); });
+  };
+  if (!all_files([](const MappedFile& file) { return file.resolvable(); })) return false;
+  // It ended while its files were asked for.
+  if (!all_files([](const MappedFile& file) { return !file.gone; })) {
+    files_.open_all(process, false, now_ns_);
+    if (process.awaits_program || !all_files([](const MappedFile& file) { return file.resolvable(); })) return false;
+  }
+  process.resolvable = true;
+  return true;
 }
 
 // ---- Housekeeping ------------------------------------------------------------------------------------------------
@@ -275,6 +287,7 @@ void ProcessTable::tick(uint64_t now_ns) {
     return replaced && is_over(process.last_used_ns);
   });
   if (cgroups_.size() == kMaxCgroups) cgroups_.clear();
+  arrivals_.clear();
   remove_unused_tables();
   executables_.tidy();
 }

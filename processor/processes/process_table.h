@@ -101,6 +101,7 @@ class ProcessTable {
   uint64_t next_number_ = 1;
   std::unordered_map<Pid, std::shared_ptr<Process>> by_pid_;
   std::unordered_map<ProcessKey, std::shared_ptr<Process>> by_key_;
+  std::unordered_map<ProcessKey, uint32_t> arrivals_;  // samples of processes not known yet, in this second
   std::unordered_map<Pid, uint64_t> exits_;            // that have arrived, and whose turn is still to come
   std::unordered_map<uint64_t, std::string> cgroups_;  // texts, by the id that samples carry
 };

@@ -84,13 +84,6 @@ class FirstSamplesTest : public testing::Test {
     tick(kT0 + 200 * kMs);
     ASSERT_EQ(pipeline.profile().samples(), 1u);
   }
-  void use_up_early_questions(uint64_t time_ns) {
-    for (uint32_t i = 0; i < 600; ++i) {
-      input.gone.insert(ProcessKey(10'000 + i));
-      feed_sample({.time_ns = time_ns, .pid = 10'000 + i, .process = 10'000 + i});
-    }
-    settle();
-  }
 
   TraceId last_trace() const { return static_cast<TraceId>(pipeline.profile().trace_count() - 1); }
   const Resource& last_resource() const {
@@ -191,23 +184,46 @@ TEST_F(FirstSamplesTest, ASampleWaitsForWhatItsExecTookButNotForEver) {
   feed_sample(copied(kT1 + 2905 * kMs, 12, 0));
   tick(kT1 + 3100 * kMs);
   EXPECT_EQ(pipeline.held_samples(), 1u);
-  tick(kT1 + 3700 * kMs);
+  tick(kT1 + 4700 * kMs);
   EXPECT_EQ(pipeline.held_samples(), 0u);
   EXPECT_EQ(pipeline.profile().samples(), 3u);
   EXPECT_EQ(metrics.files_not_taken, 1u);
 }
 
+TEST_F(FirstSamplesTest, OnlyBusyProcessesAreAskedAboutBeforeTheirSamplesTurn) {
+  for (uint64_t n = 0; n < 2; ++n) feed_sample(copied(kT0 + n, 10, 1));
+  EXPECT_EQ(input.maps_asked[ProcessKey(1)], 0u);
+  for (uint64_t n = 2; n < 9; ++n) feed_sample(copied(kT0 + n, 10, 1));
+  EXPECT_EQ(input.maps_asked[ProcessKey(1)], 1u);
+  settle();
+  EXPECT_FALSE(input.lists[ProcessKey(1)].empty());
+  tick(kT0 + 200 * kMs);
+  EXPECT_EQ(input.maps_asked[ProcessKey(1)], 1u);
+  EXPECT_EQ(metrics.samples_rewalked_whole, 9u);
+}
+
 TEST_F(FirstSamplesTest, EarlyQuestionsAreLimited) {
-  use_up_early_questions(kT0);
+  for (uint32_t i = 0; i < 600; ++i)
+    for (uint64_t n = 0; n < 3; ++n) feed_sample({.time_ns = kT0, .pid = 100 + i, .process = 100 + i});
   EXPECT_GE(metrics.early_questions_limited, 600u - 512u - 5u);
   EXPECT_LE(input.times_asked<AskMappings>(), 512u + 5u);
-  tick(kT0 + 200 * kMs);
-  EXPECT_EQ(pipeline.profile().samples(), 600u);
+}
+
+TEST_F(FirstSamplesTest, AProgramThatEndsWhileItIsAskedAboutIsKnownAllTheSame) {
+  sample_another_process();
+  input.gone.insert(ProcessKey(2));
+  feed_exec(11, kT1 + 300 * kMs);
+  feed_taken(11, kT1 + 301 * kMs);
+  for (uint64_t n = 0; n < 5; ++n) feed_sample(copied(kT1 + 305 * kMs + n, 11, 2));
+  settle();
+  EXPECT_EQ(input.maps_asked[ProcessKey(2)], 1u);  // in vain
+  tick(kT1 + 500 * kMs);
+  expect_whole();
+  EXPECT_EQ(metrics.samples_rewalked_whole, 5u);
 }
 
 TEST_F(FirstSamplesTest, TheKernelIsToldWhatTheSideBandToldIfAProgramLivesOn) {
   sample_another_process();
-  use_up_early_questions(kT1 + 505 * kMs);
   feed_exec(11, kT1 + 500 * kMs);
   feed_taken(11, kT1 + 501 * kMs);
   feed_sample(copied(kT1 + 505 * kMs, 11, 2));
@@ -225,7 +241,6 @@ TEST_F(FirstSamplesTest, TheKernelIsToldWhatTheSideBandToldIfAProgramLivesOn) {
 
 TEST_F(FirstSamplesTest, TheKernelIsToldNothingOfAProgramThatHasEnded) {
   sample_another_process();
-  use_up_early_questions(kT1 + 505 * kMs);
   feed_exec(11, kT1 + 500 * kMs);
   feed_taken(11, kT1 + 501 * kMs);
   feed_exit(11, kT1 + 508 * kMs);
@@ -237,7 +252,6 @@ TEST_F(FirstSamplesTest, TheKernelIsToldNothingOfAProgramThatHasEnded) {
 
 TEST_F(FirstSamplesTest, AfterALossTheMappingsAreAskedFor) {
   sample_another_process();
-  use_up_early_questions(kT1 + 505 * kMs);
   feed_exec(11, kT1 + 500 * kMs);
   feed(build_record([](schema::Record::Builder record) {
          auto loss = record.initLoss();

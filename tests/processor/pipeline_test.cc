@@ -95,6 +95,7 @@ TEST_F(PipelineTest, AProcessIsAskedAboutOnceForManySamples) {
 
 TEST_F(PipelineTest, TheKernelIsToldEveryMappingInOrderAndEveryTable) {
   feed_sample({.time_ns = kT0, .user = {landmark()}});
+  tick(kT0 + 200'000'000);
   settle();
   const auto& list = input.lists[ProcessKey(1)];
   ASSERT_GT(list.size(), 2u);
@@ -108,7 +109,8 @@ TEST_F(PipelineTest, TheKernelIsToldEveryMappingInOrderAndEveryTable) {
   EXPECT_EQ(metrics.tables_accepted, input.times_asked<InstallTable>());
   // The same files of another process have their tables already.
   const auto installed = input.times_asked<InstallTable>();
-  feed_sample({.time_ns = kT0 + 1, .pid = 11, .process = 2, .user = {landmark()}});
+  feed_sample({.time_ns = kT0 + 300'000'000, .pid = 11, .process = 2, .user = {landmark()}});
+  tick(kT0 + 500'000'000);
   settle();
   EXPECT_EQ(input.times_asked<InstallTable>(), installed);
   EXPECT_EQ(input.lists[ProcessKey(2)].size(), input.lists[ProcessKey(1)].size());
@@ -130,11 +132,12 @@ TEST_F(PipelineTest, AProcessThatIsGoneStillCounts) {
 
 TEST_F(PipelineTest, AChildThatEndedTooSoonHasItsParentsFiles) {
   feed_sample({.time_ns = kT0, .user = {landmark()}});
-  settle();
-  feed_event(11, kT0 + 1000, [](auto event) { event.initFork().setParentPid(10); });
-  input.process_gone = true;
-  feed_sample({.time_ns = kT0 + 2000, .pid = 11, .process = 2, .user = {landmark()}});
   tick(kT0 + 200'000'000);
+  settle();
+  feed_event(11, kT0 + 300'000'000, [](auto event) { event.initFork().setParentPid(10); });
+  input.process_gone = true;
+  feed_sample({.time_ns = kT0 + 300'001'000, .pid = 11, .process = 2, .user = {landmark()}});
+  tick(kT0 + 500'000'000);
   settle();
   ASSERT_EQ(pipeline.profile().samples(), 2u);
   EXPECT_EQ(pipeline.profile().trace_count(), 1u);  // the same frames
@@ -143,11 +146,12 @@ TEST_F(PipelineTest, AChildThatEndedTooSoonHasItsParentsFiles) {
 
 TEST_F(PipelineTest, AnExecLeavesNothingOfTheProgramBefore) {
   feed_sample({.time_ns = kT0, .user = {landmark()}});
-  settle();
-  feed_event(10, kT0 + 1000, [](auto event) { event.initExec().setComm(as_data("new")); });
-  input.process_gone = true;
-  feed_sample({.time_ns = kT0 + 2000, .process = 2, .user = {landmark()}});
   tick(kT0 + 200'000'000);
+  settle();
+  feed_event(10, kT0 + 300'000'000, [](auto event) { event.initExec().setComm(as_data("new")); });
+  input.process_gone = true;
+  feed_sample({.time_ns = kT0 + 300'001'000, .process = 2, .user = {landmark()}});
+  tick(kT0 + 500'000'000);
   settle();
   ASSERT_EQ(pipeline.profile().trace_count(), 2u);
   EXPECT_EQ(frames_of(1)[0].kind, Frame::Kind::unknown);

@@ -18,8 +18,9 @@ import harness
 HZ = 97
 WORK = re.compile(r"storm_work_(\d{4})$")
 NAME = re.compile(r"storm-(\d{4})$")
-# Debian strips its dynamic loader but for the few names that it exports: nobody could name its frames.
-LOADER = re.compile(r"^ld-linux[^+]*\+0x")
+# Debian strips its C library and dynamic loader but for the names that they export: nobody could name the rest, among
+# it the caller of every main.
+STRIPPED = re.compile(r"^(ld-linux[^+]*|libc\.so\.6)\+0x")
 LOOP = """end=$(($(date +%s) + $1)); shift
 while :; do
   for program; do "$program" $MILLISECONDS; done
@@ -80,8 +81,11 @@ class Result:
 
     @staticmethod
     def is_attributed(stack):
-        """Every frame lies in a file, and those of the program in the file of that very program."""
+        """Every frame lies in a file, and those of the program in the file of that very program. While execve replaces
+        a program, its registers are still those of the one before, whose stack is no more."""
         number = NAME.match(stack.process)[1]
+        if any("sys_execve" in frame for frame in stack.frames):
+            return True
         for frame in stack.frames:
             if frame.startswith("[unknown") or frame.startswith("[truncated: unknown_process"):
                 return False
@@ -94,7 +98,7 @@ class Result:
 
     @staticmethod
     def has_names(stack):
-        return all("+0x" not in frame or LOADER.match(frame) for frame in stack.frames)
+        return all("+0x" not in frame or STRIPPED.match(frame) for frame in stack.frames)
 
     def share(self, count):
         return 100 * count / max(self.samples, 1)
