@@ -42,11 +42,15 @@ void ProcessFiles::open_all(Process& process, bool lives, uint64_t now_ns) {
     const bool vdso = mapping.file->key.path == kVdso;
     if (program && !vdso) {  // the kernel maps the program itself before its libraries
       program = false;
-      if (!process.program_opened || mapping.file->gone) open_program(process, mapping, lives, now_ns);
+      const bool again = mapping.file->gone && !mapping.retried;
+      if (again && process.program_opened) mapping.retried = true;
+      if (!process.program_opened || again) open_program(process, mapping, lives, now_ns);
       continue;
     }
     if (vdso && mapping.file->state == State::unopened) mapping.file = executables_.find_vdso(mapping.length);
-    if (mapping.file->state == State::unopened || mapping.file->gone || (look_again && !vdso))
+    const bool again = mapping.file->gone && !mapping.retried;  // once: it may be in vain
+    if (again) mapping.retried = true;
+    if (mapping.file->state == State::unopened || again || (look_again && !vdso))
       mapping.file = file_of(MappedFileKey(mapping.file->key), process, mapping.start, mapping.length, lives, now_ns);
     if (mapping.file->state == State::unopened) executables_.give_up(*mapping.file, now_ns);
   }

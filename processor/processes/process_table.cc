@@ -260,9 +260,11 @@ bool ProcessTable::ready(Process& process) {
                        [&](const auto& mapping) { return mapping.file == nullptr || is_so(*mapping.file); });
   };
   if (!all_files([](const MappedFile& file) { return file.resolvable(); })) return false;
-  // It ended while its files were asked for.
-  if (!all_files([](const MappedFile& file) { return !file.gone; })) {
-    files_.open_all(process, false, now_ns_);
+  // It, or another one that maps the same, ended while its files were asked for.
+  if (!std::all_of(process.mappings.begin(), process.mappings.end(), [](const auto& mapping) {
+        return mapping.file == nullptr || !mapping.file->gone || mapping.retried;
+      })) {
+    files_.open_all(process, lives(process), now_ns_);
     if (process.awaits_program || !all_files([](const MappedFile& file) { return file.resolvable(); })) return false;
   }
   process.resolvable = true;

@@ -30,7 +30,7 @@ KEEP uint64_t storm_work_0000(uint64_t value, int depth) {
   return value;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   const double milliseconds = argc > 1 ? atof(argv[1]) : 5;
   uint64_t value = 88172645463325252;
 
