@@ -68,8 +68,9 @@ void put(capnp::List<uint64_t>::Builder list, unsigned& at, std::span<const sp_c
 
 }  // namespace
 
-Drain::Drain(const Programs& programs, SideBand& side_band, Targets& targets, SamplerCounters& counters, OnFork on_fork)
-    : side_band_(side_band), targets_(targets), counters_(counters), on_fork_(std::move(on_fork)) {
+Drain::Drain(const Programs& programs, SideBand& side_band, Targets& targets, SamplerCounters& counters,
+             Listener& listener)
+    : side_band_(side_band), targets_(targets), counters_(counters), listener_(listener) {
   ring_ = ring_buffer__new(programs.ring_fd(), &Drain::on_record, this, nullptr);
   KJ_REQUIRE(ring_ != nullptr, "cannot map the BPF ring", strerror(errno));
 }
@@ -113,8 +114,12 @@ Result<> Drain::run() {
   if (!sink_) return Ok{};
   tell_loss();
   tell_clock();
-  if (sink_->ring.should_wake()) send(sink_->wakeup, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+  wake_reader();
   return collect();
+}
+
+void Drain::wake_reader() {
+  if (sink_->ring.should_wake()) send(sink_->wakeup, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 template <typename Fill>
@@ -138,7 +143,8 @@ int Drain::on_record(void* self, void* data, size_t bytes) {
     drain.on_sample(*sample, {static_cast<const uint8_t*>(data) + sizeof *sample, bytes - sizeof *sample});
   } else if (bytes >= sizeof(sp_exec) && *kind == SP_RECORD_EXEC) {
     const auto* exec = static_cast<const sp_exec*>(data);
-    drain.targets_.exec(exec->pid, exec->start_time_ns, exec->flags & SP_SAMPLE_DENIED);
+    const uint64_t key = drain.targets_.exec(exec->pid, exec->start_time_ns, exec->flags & SP_SAMPLE_DENIED);
+    if (drain.sink_ && key) drain.listener_.on_exec(*exec, key);
   } else {
     drain.counters_.add(SamplerCounter::odd_bpf_records);
   }
@@ -209,7 +215,7 @@ void Drain::on_sample(const sp_sample& sample, std::span<const uint8_t> rest) {
 
 void Drain::on_event(const SideBandEvent& event) {
   if (const auto* fork = std::get_if<SideBandFork>(&event.what); fork && fork->parent_pid != event.pid)
-    on_fork_(fork->parent_pid, event.pid);
+    listener_.on_fork(fork->parent_pid, event.pid);
   if (const auto* lost = std::get_if<SideBandLost>(&event.what)) {
     counters_.add(SamplerCounter::side_band_lost, lost->count);
     pending_side_band_[event.cpu % pending_side_band_.size()] += lost->count;
@@ -253,6 +259,20 @@ void Drain::on_event(const SideBandEvent& event) {
   counters_.add(published ? SamplerCounter::events_published : SamplerCounter::events_ring_full);
   // To the reader it is the same whether the kernel or this ring had no room: mappings may have changed unseen.
   if (!published) ++pending_side_band_[event.cpu % pending_side_band_.size()];
+}
+
+void Drain::tell_taken(const sp_exec& exec, uint64_t key) {
+  if (!sink_) return counters_.add(SamplerCounter::events_no_client);
+  const bool published = publish(kRecordWords + 24, kFormatRecord, [&](schema::Record::Builder record) {
+    auto out = record.initProcess();
+    out.setTimeNs(exec.time_ns);
+    out.setPid(exec.pid);
+    out.setTid(exec.pid);
+    out.setProcess(key);
+    out.initTaken().setKey(key);
+  });
+  counters_.add(published ? SamplerCounter::events_published : SamplerCounter::events_ring_full);
+  wake_reader();
 }
 
 void Drain::tell_loss() {

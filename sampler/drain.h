@@ -9,7 +9,6 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <span>
 
 #include "bpf/abi.h"
@@ -32,9 +31,14 @@ struct RecordSink {
 
 class Drain {
  public:
-  using OnFork = std::function<void(uint32_t parent_pid, uint32_t pid)>;
+  // Who else hears of what passes; called while run() is at work.
+  struct Listener {
+    virtual ~Listener() = default;
+    virtual void on_fork(uint32_t parent_pid, uint32_t pid) = 0;
+    virtual void on_exec(const sp_exec& exec, uint64_t key) = 0;  // key: of the new program, in `targets`
+  };
   // `programs` is needed for its ring only.
-  Drain(const Programs& programs, SideBand& side_band, Targets& targets, SamplerCounters& counters, OnFork on_fork);
+  Drain(const Programs& programs, SideBand& side_band, Targets& targets, SamplerCounters& counters, Listener& listener);
   ~Drain();
   Drain(const Drain&) = delete;
   Drain& operator=(const Drain&) = delete;
@@ -46,6 +50,8 @@ class Drain {
   Result<> run();
   // A descriptor that becomes readable when BPF wakes user space; this object's.
   int wake_fd() const;
+  // Tells the reader that the executable of that exec was taken.
+  void tell_taken(const sp_exec& exec, uint64_t key);
 
  private:
   static int on_record(void* self, void* data, size_t bytes);
@@ -57,11 +63,12 @@ class Drain {
   template <typename Fill>
   bool publish(size_t words, uint32_t format, Fill&& fill);
   Result<> collect();
+  void wake_reader();
 
   SideBand& side_band_;
   Targets& targets_;
   SamplerCounters& counters_;
-  OnFork on_fork_;
+  Listener& listener_;
   ring_buffer* ring_ = nullptr;
   RecordSink* sink_ = nullptr;
   uint64_t told_published_ = 0, told_consumed_ = 0;  // of the sink's own counts

@@ -22,6 +22,12 @@ constexpr unsigned kMaxDescriptorsPerMessage = 3;  // ring() answers with three
 constexpr size_t kMaxConnections = 8;              // one has the session, the others are told so
 constexpr size_t kMaxProcessObjects = 8192;        // Process capabilities held at once: twice the targets
 constexpr uint64_t kMaxMappingBytes = 1ull << 44;
+// Executables taken at exec: what openers may be busy with, and how many descriptors may be held. 1,000 a second is
+// more than a parallel build of two CPUs begins, by far; a burst is what the openers' queue holds.
+constexpr uint64_t kTakenTokenNs = 1'000'000'000 / 1000;
+constexpr uint64_t kTakenBurst = 200;
+constexpr uint64_t kTakenSeconds = 2;  // time for the processor to ask for it
+constexpr size_t kMaxTaken = kTakenSeconds * 1000 + kTakenBurst;
 constexpr size_t kArenaReserveSlots = 8;  // kept for mapping lists when tables fill the rest
 
 }  // namespace splitprof

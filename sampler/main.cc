@@ -75,8 +75,10 @@ class Loop {
     return io_.provider->getTimer().afterDelay(kDrainEvery).then([this]() -> kj::Promise<void> {
       drain();
       ++ticks_;
-      if (ticks_ % kTicksPerSweep == 0)
-        if (auto* lists = service_.lists()) lists->sweep();
+      if (auto* session = service_.session()) {
+        if (ticks_ % kTicksPerSweep == 0) session->lists.sweep();
+        session->executables.expire();
+      }
       if (ticks_ % kTicksPerHotplug == 0) parts_.perf_events.follow_hotplug();
       idle_ticks_ = service_.busy() ? 0 : idle_ticks_ + 1;
       if (exit_idle_s_ && idle_ticks_ >= exit_idle_s_ * 10) {
@@ -104,6 +106,18 @@ class Loop {
   uint32_t exit_idle_s_;
   kj::UnixEventPort::FdObserver wake_;
   uint64_t ticks_ = 0, idle_ticks_ = 0;
+};
+
+// What the drain sees goes to the session that there is.
+struct ToSession final : Drain::Listener {
+  Service* service = nullptr;  // made after the drain
+  Session* session() const { return service ? service->session() : nullptr; }
+  void on_fork(uint32_t parent_pid, uint32_t pid) override {
+    if (auto* to = session()) to->lists.forked(parent_pid, pid);
+  }
+  void on_exec(const sp_exec& exec, uint64_t key) override {
+    if (auto* to = session()) to->executables.take(exec, key);
+  }
 };
 
 // Both sides of the accounting, once everything has stopped: docs/records.md, section 4.
@@ -151,10 +165,8 @@ void run(int argc, char** argv) {
   Targets targets(target_capacity(), counters);
   PerfEvents perf_events(programs.sample_fd());
   OpenerClient opener(io.unixEventPort, io.provider->getTimer(), kj::mv(zygote), counters);
-  Service* service_for_forks = nullptr;
-  Drain drain(programs, side_band, targets, counters, [&](uint32_t parent, uint32_t child) {
-    if (auto* lists = service_for_forks ? service_for_forks->lists() : nullptr) lists->forked(parent, child);
-  });
+  ToSession to_session;
+  Drain drain(programs, side_band, targets, counters, to_session);
   SamplerParts parts{programs,
                      perf_events,
                      arena,
@@ -163,11 +175,12 @@ void run(int argc, char** argv) {
                      opener,
                      drain,
                      counters,
+                     io.provider->getTimer(),
                      host,
                      options.ring_bytes,
                      options.allow_environment};
   Service service(*io.lowLevelProvider, parts, policy);
-  service_for_forks = &service;
+  to_session.service = &service;
   Loop loop(io, parts, service, options.exit_idle_s);
 
   value_or_exit(install_seccomp(Role::sampler));

@@ -36,6 +36,8 @@ Error error_of(const OpenAnswer& answer) {
       return fail(Errc::gone, "the process is gone");
     case OpenFailure::denied_target:
       return fail(Errc::denied, "the deny-list forbids it");
+    case OpenFailure::other_program:
+      return fail(Errc::gone, "the process runs another program");
     case OpenFailure::not_regular:
       return fail(Errc::denied, "not a regular file");
     case OpenFailure::foreign_file_system:
@@ -82,6 +84,7 @@ struct OpenerClient::State final : private kj::TaskSet::ErrorHandler {
       counters.add(SamplerCounter::opens_refused);
       return refuse(fail(Errc::timed_out, "the target did not answer within the last minute"));
     }
+    auto& queue = request.operation == OpenOperation::executable ? takes : requests;
     if (queue.size() >= kMaxQueuedOpens) {
       counters.add(SamplerCounter::opens_queue_full);
       return refuse(fail(Errc::too_large, "too many opens are waiting"));
@@ -103,12 +106,26 @@ struct OpenerClient::State final : private kj::TaskSet::ErrorHandler {
     waiting.fulfiller->fulfill(kj::mv(result));
   }
 
+  static bool is_take(const Waiting& waiting) { return waiting.request.operation == OpenOperation::executable; }
+
+  // The queue whose turn it is: programs that have just begun may not live for long; but they never hold more than half
+  // of the openers, as any user can begin programs that make an opener hang.
+  std::deque<Waiting>* next_queue() {
+    size_t taking = 0;
+    for (auto& slot : slots)
+      KJ_IF_MAYBE (waiting, slot.busy) taking += is_take(*waiting);
+    if (!takes.empty() && taking < kOpeners / 2) return &takes;
+    return requests.empty() ? nullptr : &requests;
+  }
+
   // Gives waiting requests to idle openers.
   void give_out() {
     for (auto& slot : slots) {
-      while (!queue.empty() && slot.pid > 0 && slot.busy == nullptr) {
-        Waiting waiting = kj::mv(queue.front());
-        queue.pop_front();
+      while (slot.pid > 0 && slot.busy == nullptr) {
+        auto* queue = next_queue();
+        if (queue == nullptr) return;
+        Waiting waiting = kj::mv(queue->front());
+        queue->pop_front();
         if (!waiting.fulfiller->isWaiting()) continue;  // whoever asked has gone away
         if (is_refused(waiting.request)) {
           counters.add(SamplerCounter::opens_refused);
@@ -224,8 +241,10 @@ struct OpenerClient::State final : private kj::TaskSet::ErrorHandler {
     ended = true;
     spdlog::error("nothing can be opened any more: {}; restart the sampler", why);
     for (auto& slot : slots) slot.pid = 0;
-    for (auto& waiting : queue) finish(waiting, fail(Errc::timed_out, "opening has ended"));
-    queue.clear();
+    for (auto* queue : {&takes, &requests}) {
+      for (auto& waiting : *queue) finish(waiting, fail(Errc::timed_out, "opening has ended"));
+      queue->clear();
+    }
   }
 
   void taskFailed(kj::Exception&& exception) override {
@@ -238,8 +257,8 @@ struct OpenerClient::State final : private kj::TaskSet::ErrorHandler {
   SamplerCounters& counters;
   std::array<Slot, kOpeners> slots;
   kj::Own<kj::UnixEventPort::FdObserver> control;
-  std::deque<Waiting> queue;
-  std::deque<Refused> refused;  // by the time of their end
+  std::deque<Waiting> takes, requests;  // of executables at exec; of everything else
+  std::deque<Refused> refused;          // by the time of their end
   std::array<std::byte, sizeof(OpenAnswer) + kMaxAnswerBytes> buffer;
   uint64_t last_id = 0;
   uint32_t stuck = 0;

@@ -81,8 +81,8 @@ bool Service::busy() const {
   return state_->active != nullptr;
 }
 
-MappingLists* Service::lists() {
-  return state_->active ? &state_->active->session->lists : nullptr;
+Session* Service::session() {
+  return state_->active ? state_->active->session.get() : nullptr;
 }
 
 void Service::end_connection(const std::string& why) {

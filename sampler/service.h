@@ -34,7 +34,7 @@ class Service {
   bool busy() const;  // a processor is connected
   // Drops the connection that there is: its reader lied about what it had read.
   void end_connection(const std::string& why);
-  MappingLists* lists();  // of the session that there is
+  Session* session();  // the one that there is
 
  private:
   kj::Promise<void> accept_next(kj::UnixEventPort::FdObserver& observer, int listener);

@@ -11,7 +11,11 @@
 
 namespace splitprof {
 
-Session::Session(SamplerParts& all) : lists(all.arena, all.programs.procs_fd()), parts(all) {
+Session::Session(SamplerParts& all)
+    : lists(all.arena, all.programs.procs_fd()),
+      executables(all.opener, all.targets, all.timer, all.counters,
+                  [&all](const sp_exec& exec, uint64_t key) { all.drain.tell_taken(exec, key); }),
+      parts(all) {
   for (uint32_t index = kMaxTablesPerSession; index > 0; --index) free_indexes_.push_back(static_cast<uint16_t>(index));
   parts.counters.add(SamplerCounter::sessions);
   parts.programs.wake_at_exec(true);

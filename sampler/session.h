@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What one connected processor owns: its ring, its unwind tables and its processes' mapping lists. Everything ends with
-// the session. Belongs to the sampler's one thread; the RPC objects (service.cc) are its callers.
+// What one connected processor owns: its ring, its unwind tables, its processes' mapping lists and the executables
+// taken for it. Everything ends with the session. Belongs to the sampler's one thread; the RPC objects (service.cc) are
+// its callers.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "sampler/drain.h"
+#include "sampler/executables.h"
 #include "sampler/opener_client.h"
 #include "sampler/perf_events.h"
 #include "sampler/programs.h"
@@ -30,6 +32,7 @@ struct SamplerParts {
   OpenerClient& opener;
   Drain& drain;
   SamplerCounters& counters;
+  kj::Timer& timer;
   const HostFacts& host;
   size_t ring_bytes;
   bool allow_environment;
@@ -54,6 +57,7 @@ class Session {
   bool has_table(uint32_t id) const;
 
   MappingLists lists;
+  Executables executables;
   SamplerParts& parts;
 
  private:

@@ -85,6 +85,12 @@ class SessionServer final : public schema::Session::Server {
           context.getResults().setSymbols(open_file(kj::mv(opened.file)));
         });
   }
+  kj::Promise<void> executable(ExecutableContext context) override {
+    const auto file = link_->use().executables.find(context.getParams().getKey());
+    if (!file) kj::throwFatalException(exception_of(fail(Errc::not_found, "no executable is held under this key")));
+    context.getResults().setFile(duplicate(*file));
+    return kj::READY_NOW;
+  }
   kj::Promise<void> process(ProcessContext context) override {
     link_->use();
     const uint64_t key = context.getParams().getKey();

@@ -51,6 +51,11 @@ uint64_t Targets::exec(uint32_t pid, uint64_t start_time_ns, bool denied) {
   return add(pid, start_time_ns, denied);
 }
 
+bool Targets::denied(uint64_t key) const {
+  const auto known = by_key_.find(key);
+  return known != by_key_.end() && known->second->target.denied;
+}
+
 std::optional<Target> Targets::find(uint64_t key) {
   const auto known = by_key_.find(key);
   if (known == by_key_.end()) return std::nullopt;

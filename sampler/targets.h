@@ -36,6 +36,8 @@ class Targets {
   uint64_t key_for(uint32_t pid, uint64_t start_time_ns, bool denied);
   // The process has become another program: its old key is dead. Returns the new one, 0 when it has ended already.
   uint64_t exec(uint32_t pid, uint64_t start_time_ns, bool denied);
+  // Whether the key's program is on the deny-list, as far as is known by now; alive or not.
+  bool denied(uint64_t key) const;
   // What the key stands for, while it lives.
   std::optional<Target> find(uint64_t key);
 

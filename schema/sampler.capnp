@@ -40,7 +40,8 @@ interface Session {
   # /proc/kallsyms, opened with CAP_SYSLOG. `failed` when it cannot be opened.
 
   executable @5 (key :UInt64) -> (file :OpenFile);
-  # The executable that was taken at an exec; kept for 2 s. `failed` when it is gone.
+  # The executable that was taken at an exec, by the key of the event `taken` (schema/records.capnp); held for 2 s, at
+  # most 2,200 at a time, and may be asked for more than once. `failed` when it is gone or denied.
 
   process @6 (key :UInt64) -> (process :Process);
   # A process that was sampled, by the key that its records carry. `failed` for any other key.

@@ -26,6 +26,7 @@ struct StatIdentity {
 struct KernelIdentity {
   uint64_t inode = 0;
   uint64_t device = 0;
+  bool operator==(const KernelIdentity&) const = default;
 };
 
 struct DenyList {

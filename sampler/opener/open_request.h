@@ -14,6 +14,8 @@
 #include <span>
 #include <type_traits>
 
+#include "sampler/opener/deny.h"
+
 namespace splitprof {
 
 enum class OpenOperation : uint32_t {
@@ -21,7 +23,7 @@ enum class OpenOperation : uint32_t {
   mappings,        // /proc/PID/maps
   memory,          // /proc/PID/mem, read-only
   mapping,         // the file behind the mapping [start, end)
-  executable,      // /proc/PID/exe
+  executable,      // /proc/PID/exe, while it is the file that is asked for
   perf_map,        // /tmp/perf-PID.map in the target's root, PID as the target sees itself
   debug_file,      // /usr/lib/debug/.build-id/xx/….debug in the target's root
   environment,     // /proc/PID/environ: one text
@@ -41,6 +43,7 @@ struct OpenRequest {
   uint64_t start = 0, end = 0;  // of the mapping
   uint32_t build_id_bytes = 0;
   uint8_t build_id[kMaxBuildIdBytes] = {};
+  KernelIdentity executable;  // what BPF saw at the exec
   uint32_t pad = 0;
 };
 
@@ -48,6 +51,7 @@ enum class OpenFailure : uint32_t {
   none,
   gone,                 // the process ended, or another one has its number
   denied_target,        // its executable is on the deny-list
+  other_program,        // it does not run the executable that was asked for, or no longer
   not_regular,          // not a regular file
   foreign_file_system,  // not local: reading might never end
   wrong_owner,          // the file is neither the target's nor root's and readable by all

@@ -2,11 +2,9 @@
 #include "sampler/opener/open_target.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <poll.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -15,22 +13,12 @@
 #include <cerrno>
 #include <charconv>
 
-#include "sampler/opener/mountinfo.h"
-
 namespace splitprof {
 namespace {
 
 constexpr uint64_t kNanosecondsPerTick = 10'000'000;  // USER_HZ is 100 on x86-64 and arm64 (asm-generic/param.h)
 constexpr int kReadFlags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 constexpr int kPathFlags = O_PATH | O_CLOEXEC;
-
-// File systems whose files are read without asking another machine or a process of a user.
-constexpr const char* kLocalFileSystems[] = {"ext4", "xfs",  "btrfs", "overlay", "tmpfs", "squashfs", "erofs",
-                                             "zfs",  "f2fs", "ext3",  "ext2",    "ramfs", "rootfs"};
-// The same, as statfs names them. ext2, ext3 and ext4 share one number.
-constexpr uint32_t kLocalMagics[] = {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC,    OVERLAYFS_SUPER_MAGIC,
-                                     TMPFS_MAGIC,      SQUASHFS_MAGIC,  EROFS_SUPER_MAGIC_V1, 0x2fc12fc1 /* zfs */,
-                                     F2FS_SUPER_MAGIC, RAMFS_MAGIC};
 
 Opened refuse(OpenFailure failure, int error = 0) {
   Opened opened;
@@ -71,7 +59,7 @@ std::string read_text(int folder, const char* name, size_t limit) {
 
 class TargetFolder {
  public:
-  explicit TargetFolder(int folder) : folder_(folder) {}
+  TargetFolder(int folder, Mounts& mounts) : folder_(folder), mounts_(mounts) {}
 
   bool started_at(uint64_t start_time_ns) const {
     return parse_start_ticks(read_text(folder_, "stat", 1024)) == start_time_ns / kNanosecondsPerTick;
@@ -86,21 +74,26 @@ class TargetFolder {
     return std::find(denied.begin(), denied.end(), id) != denied.end();
   }
 
-  // Really opens a file that is so far only held by its path: a regular one, on a local file system.
-  Opened open_checked(const kj::AutoCloseFd& path, const OpenerOptions& options, bool check_owner) const {
+  enum class Owner { anybody, trusted };
+  // Really opens a file that is so far only held by its path: a regular one, on a local file system, and, where that is
+  // said, the very one that BPF saw.
+  Opened open_checked(const kj::AutoCloseFd& path, Owner owner, const KernelIdentity* wanted = nullptr) const {
     struct statx status;
-    if (statx(path, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MODE | STATX_UID | STATX_NLINK,
-              &status) != 0)
+    if (statx(path, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
+              STATX_TYPE | STATX_MODE | STATX_UID | STATX_INO | kStatxMountIdUnique, &status) != 0)
       return refuse(OpenFailure::failed, errno);
     if (!S_ISREG(status.stx_mode)) return refuse(OpenFailure::not_regular);
-    if (check_owner && !owner_allowed(status)) return refuse(OpenFailure::wrong_owner);
-    if (!is_local(path, options)) return refuse(OpenFailure::foreign_file_system);
+    if (owner == Owner::trusted && !owner_allowed(status)) return refuse(OpenFailure::wrong_owner);
+    const auto mount = mounts_.find(folder_, path, status);
+    if (wanted != nullptr && (wanted->inode != status.stx_ino || wanted->device != mount.device))
+      return refuse(OpenFailure::other_program);
+    if (!mount.local) return refuse(OpenFailure::foreign_file_system);
     Opened opened;
     opened.file = open_at(AT_FDCWD, ("/proc/self/fd/" + std::to_string(path.get())).c_str(), kReadFlags);
     return is_open(opened.file) ? std::move(opened) : refuse(OpenFailure::failed, errno);
   }
 
-  Opened open_perf_map(const OpenerOptions& options) const {
+  Opened open_perf_map() const {
     const auto status = read_text(folder_, "status", 4096);
     // The last number is the process's own view of its id; there is one per nested namespace, at most 32.
     std::optional<uint32_t> pid;
@@ -114,10 +107,10 @@ class TargetFolder {
     const auto tmp = open_in_root("tmp", O_DIRECTORY, 0);
     if (!is_open(tmp)) return refuse(errno == ENOSYS ? OpenFailure::unsupported : OpenFailure::failed, errno);
     const auto file = open_below(tmp, "perf-" + std::to_string(*pid) + ".map", 0, RESOLVE_NO_SYMLINKS);
-    return is_open(file) ? open_checked(file, options, true) : refuse(OpenFailure::failed, errno);
+    return is_open(file) ? open_checked(file, Owner::trusted) : refuse(OpenFailure::failed, errno);
   }
 
-  Opened open_debug_file(const OpenRequest& request, const OpenerOptions& options) const {
+  Opened open_debug_file(const OpenRequest& request) const {
     if (request.build_id_bytes < 2 || request.build_id_bytes > kMaxBuildIdBytes)
       return refuse(OpenFailure::bad_request);
     std::string path = "usr/lib/debug/.build-id/";
@@ -128,7 +121,7 @@ class TargetFolder {
     }
     const auto file = open_in_root(path + ".debug", 0, 0);
     if (!is_open(file)) return refuse(errno == ENOSYS ? OpenFailure::unsupported : OpenFailure::failed, errno);
-    return open_checked(file, options, true);
+    return open_checked(file, Owner::trusted);
   }
 
  private:
@@ -155,34 +148,11 @@ class TargetFolder {
     return status.stx_uid == 0 && (status.stx_mode & S_IROTH) != 0;
   }
 
-  bool is_local(int file, const OpenerOptions& options) const {
-    const auto mount_id = mount_id_of(file);
-    std::optional<Mount> mount;
-    if (mount_id) {
-      // The target's own list first; ours has what a target that was chrooted no longer sees.
-      const auto target_mounts = open_at(folder_, "mountinfo", O_RDONLY | O_CLOEXEC);
-      if (is_open(target_mounts)) mount = find_mount(target_mounts, *mount_id);
-      const auto own_mounts =
-          mount ? kj::AutoCloseFd() : open_at(AT_FDCWD, "/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-      if (is_open(own_mounts)) mount = find_mount(own_mounts, *mount_id);
-    }
-    if (mount)
-      return std::find(std::begin(kLocalFileSystems), std::end(kLocalFileSystems), mount->type) !=
-                 std::end(kLocalFileSystems) ||
-             std::find(options.file_systems.begin(), options.file_systems.end(), mount->type) !=
-                 options.file_systems.end();
-    // In nobody's list: a memfd, or a mount of a third namespace. Asking the file system may hang; then we are killed.
-    struct statfs status;
-    if (fstatfs(file, &status) != 0) return false;
-    return std::find(std::begin(kLocalMagics), std::end(kLocalMagics), static_cast<uint32_t>(status.f_type)) !=
-           std::end(kLocalMagics);
-  }
-
   int folder_;
+  Mounts& mounts_;
 };
 
-Opened perform(const OpenRequest& request, int folder, const OpenerOptions& options) {
-  const TargetFolder target(folder);
+Opened perform(const OpenRequest& request, int folder, const TargetFolder& target) {
   Opened opened;
   switch (request.operation) {
     case OpenOperation::describe: {
@@ -200,44 +170,57 @@ Opened perform(const OpenRequest& request, int folder, const OpenerOptions& opti
     case OpenOperation::memory:
       opened.file = open_at(folder, request.operation == OpenOperation::memory ? "mem" : "maps", O_RDONLY | O_CLOEXEC);
       return is_open(opened.file) ? std::move(opened) : refuse_by_errno();
-    case OpenOperation::mapping:
-    case OpenOperation::executable: {
-      const auto name = request.operation == OpenOperation::executable
-                            ? std::string("exe")
-                            : fmt::format("map_files/{:x}-{:x}", request.start, request.end);
+    case OpenOperation::mapping: {
+      const auto name = fmt::format("map_files/{:x}-{:x}", request.start, request.end);
       const auto path = open_at(folder, name.c_str(), kPathFlags);
-      return is_open(path) ? target.open_checked(path, options, false) : refuse_by_errno();
+      return is_open(path) ? target.open_checked(path, TargetFolder::Owner::anybody) : refuse_by_errno();
     }
     case OpenOperation::perf_map:
-      return target.open_perf_map(options);
+      return target.open_perf_map();
     case OpenOperation::debug_file:
-      return target.open_debug_file(request, options);
-    case OpenOperation::kernel_symbols:
-      break;  // about no target
+      return target.open_debug_file(request);
+    case OpenOperation::executable:      // see open_executable()
+    case OpenOperation::kernel_symbols:  // about no target
+      break;
   }
   return refuse(OpenFailure::bad_request);
 }
 
+// The program may live for a few milliseconds only, so this asks for no more than it must. Neither start time nor pidfd
+// is looked at: the file has to be the one that BPF saw at the exec and found not denied, which says more than both,
+// and it is as good when the process has ended meanwhile or is another one that runs the same.
+Opened open_executable(const OpenRequest& request, int folder, const TargetFolder& target, const DenyList& deny) {
+  const KernelIdentity& wanted = request.executable;
+  if (std::find(deny.executables.begin(), deny.executables.end(), wanted) != deny.executables.end())
+    return refuse(OpenFailure::denied_target);
+  const auto path = open_at(folder, "exe", kPathFlags);
+  if (!is_open(path)) return refuse(errno == ENOENT || errno == ESRCH ? OpenFailure::gone : OpenFailure::failed, errno);
+  return target.open_checked(path, TargetFolder::Owner::anybody, &wanted);
+}
+
 }  // namespace
 
-Opened open_target(const OpenRequest& request, const OpenerOptions& options) {
+Opened open_target(const OpenRequest& request, const DenyList& deny, Mounts& mounts) {
   if (request.operation == OpenOperation::kernel_symbols) {
     Opened opened;
     opened.file = open_at(AT_FDCWD, "/proc/kallsyms", O_RDONLY | O_CLOEXEC);
     return is_open(opened.file) ? std::move(opened) : refuse(OpenFailure::failed, errno);
   }
-  const int raw_pidfd = static_cast<int>(syscall(SYS_pidfd_open, request.pid, 0));
-  if (raw_pidfd < 0) return refuse(errno == ESRCH ? OpenFailure::gone : OpenFailure::failed, errno);
-  const kj::AutoCloseFd pidfd(raw_pidfd);
   // The folder stays that of one process, whoever gets the number afterwards.
   const auto folder = open_at(AT_FDCWD, fmt::format("/proc/{}", request.pid).c_str(), kPathFlags | O_DIRECTORY);
   if (!is_open(folder)) return refuse(errno == ENOENT ? OpenFailure::gone : OpenFailure::failed, errno);
-  if (!TargetFolder(folder).started_at(request.start_time_ns)) return refuse(OpenFailure::gone);
+  const TargetFolder target(folder, mounts);
+  if (request.operation == OpenOperation::executable) return open_executable(request, folder, target, deny);
 
-  Opened opened = perform(request, folder, options);
+  const int raw_pidfd = static_cast<int>(syscall(SYS_pidfd_open, request.pid, 0));
+  if (raw_pidfd < 0) return refuse(errno == ESRCH ? OpenFailure::gone : OpenFailure::failed, errno);
+  const kj::AutoCloseFd pidfd(raw_pidfd);
+  if (!target.started_at(request.start_time_ns)) return refuse(OpenFailure::gone);
+
+  Opened opened = perform(request, folder, target);
 
   // It may have become a denied program since its sample; what was opened of the program before is silent by now.
-  if (TargetFolder(folder).runs_one_of(options.deny.executable_ids)) return refuse(OpenFailure::denied_target);
+  if (target.runs_one_of(deny.executable_ids)) return refuse(OpenFailure::denied_target);
   pollfd ended{.fd = pidfd, .events = POLLIN, .revents = 0};
   if (poll(&ended, 1, 0) != 0) return refuse(OpenFailure::gone);
   return opened;

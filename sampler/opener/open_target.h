@@ -11,8 +11,9 @@
 #include <string>
 #include <string_view>
 
+#include "sampler/opener/deny.h"
+#include "sampler/opener/mounts.h"
 #include "sampler/opener/open_request.h"
-#include "sampler/opener/zygote.h"
 
 namespace splitprof {
 
@@ -23,7 +24,7 @@ struct Opened {
   std::string texts[3];
 };
 
-Opened open_target(const OpenRequest& request, const OpenerOptions& options);
+Opened open_target(const OpenRequest& request, const DenyList& deny, Mounts& mounts);
 
 // Field 22 of /proc/PID/stat, in clock ticks. The command's name before it may contain anything, parentheses too.
 std::optional<uint64_t> parse_start_ticks(std::string_view stat);

@@ -29,6 +29,7 @@ constexpr timespec kDeathCheckPause = {.tv_sec = 0, .tv_nsec = 5'000'000};
 }
 
 [[noreturn]] void serve(int socket, const OpenerOptions& options) {
+  Mounts mounts(options.file_systems);
   for (;;) {
     OpenRequest request;
     kj::AutoCloseFd unexpected;
@@ -36,7 +37,7 @@ constexpr timespec kDeathCheckPause = {.tv_sec = 0, .tv_nsec = 5'000'000};
     const ssize_t got = receive_packet(socket, bytes, unexpected);
     if (got <= 0) _exit(got == 0 ? 0 : 1);  // the sampler is gone
     if (got != sizeof(request)) _exit(1);
-    Opened opened = open_target(request, options);
+    Opened opened = open_target(request, options.deny, mounts);
     OpenAnswer answer{.id = request.id, .failure = opened.failure, .error = opened.error};
     iovec parts[4] = {{&answer, sizeof(answer)}};
     for (size_t i = 0; i < 3; ++i) {

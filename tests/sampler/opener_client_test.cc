@@ -46,6 +46,19 @@ OpenRequest request_for(pid_t pid, OpenOperation operation) {
   return request;
 }
 
+// What BPF would say of the file at an exec.
+KernelIdentity identity_of(const std::string& path) {
+  DenyList list;
+  EXPECT_TRUE(add_deny_rule(list, "exe=" + path));
+  return list.executables.at(0);
+}
+
+OpenRequest request_for_executable(pid_t pid, const KernelIdentity& seen) {
+  auto request = request_for(pid, OpenOperation::executable);
+  request.executable = seen;
+  return request;
+}
+
 // A process of a plain user, not dumpable, that runs `prepare` as root first.
 class Process {
  public:
@@ -132,6 +145,7 @@ std::string read_all(int fd) {
 TEST_F(OpenerTest, OpensWhatTheSamplerItselfCannot) {
   static const char kSecret[] = "a secret of another user";
   const Process target;
+  const auto self = identity_of("/proc/self/exe");
   in_sampler([&](Sampler sampler) {
     EXPECT_LT(::open(("/proc/" + std::to_string(target.pid()) + "/mem").c_str(), O_RDONLY), 0);
 
@@ -146,7 +160,7 @@ TEST_F(OpenerTest, OpensWhatTheSamplerItselfCannot) {
     EXPECT_STREQ(bytes, kSecret);
     EXPECT_EQ(fcntl(memory->file, F_GETFL) & O_ACCMODE, O_RDONLY);
 
-    const auto executable = sampler.open(request_for(target.pid(), OpenOperation::executable));
+    const auto executable = sampler.open(request_for_executable(target.pid(), self));
     ASSERT_TRUE(executable) << executable.error().message;
     char magic[4];
     ASSERT_EQ(read(executable->file, magic, 4), 4);
@@ -281,14 +295,34 @@ TEST_F(OpenerTest, DebugFilesAreFoundInTheTargetsRootOnly) {
 
 TEST_F(OpenerTest, ADeniedExecutableIsNeverOpened) {
   const Process target;
+  const auto self = identity_of("/proc/self/exe");
   OpenerOptions options;
   ASSERT_TRUE(add_deny_rule(options.deny, "exe=/proc/self/exe"));
   in_sampler(
       [&](Sampler sampler) {
-        for (const auto operation : {OpenOperation::memory, OpenOperation::describe, OpenOperation::executable})
+        for (const auto operation : {OpenOperation::memory, OpenOperation::describe})
           EXPECT_EQ(sampler.open(request_for(target.pid(), operation)).error().code, Errc::denied);
+        EXPECT_EQ(sampler.open(request_for_executable(target.pid(), self)).error().code, Errc::denied);
       },
       options);
+}
+
+TEST_F(OpenerTest, AnExecutableIsTakenOnlyWhileItIsTheOneThatWasSeen) {
+  const Process target;
+  const auto self = identity_of("/proc/self/exe"), other = identity_of("/bin/sh");
+  const pid_t dead = fork();
+  if (dead == 0) _exit(0);
+  waitpid(dead, nullptr, 0);
+  in_sampler([&](Sampler sampler) {
+    EXPECT_EQ(sampler.open(request_for_executable(target.pid(), other)).error().code, Errc::gone);
+    auto device = self;
+    device.device ^= 1;  // the same inode number on another file system
+    EXPECT_EQ(sampler.open(request_for_executable(target.pid(), device)).error().code, Errc::gone);
+    EXPECT_EQ(sampler.open(request_for_executable(dead, self)).error().code, Errc::gone);
+    // Openers remember mounts: the second round of answers is the first one's.
+    for (int i = 0; i < 10; ++i) EXPECT_TRUE(sampler.open(request_for_executable(target.pid(), self))) << i;
+    EXPECT_EQ(sampler.open(request_for_executable(target.pid(), device)).error().code, Errc::gone);
+  });
 }
 
 TEST_F(OpenerTest, FilesOfForeignFileSystemsStayShut) {
