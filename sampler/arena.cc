@@ -14,6 +14,10 @@ namespace splitprof {
 
 Arena::Arena(int outer, uint32_t slots) : outer_(outer), slots_(slots), staged_(SP_CHUNK_WORDS) {}
 
+void Arena::prepare(uint32_t chunks) {
+  while (chunks_.size() < std::min(chunks, slots_) && add_chunk()) continue;
+}
+
 std::optional<uint32_t> Arena::take(Chunk& chunk, uint32_t words) {
   for (auto range = chunk.free.begin(); range != chunk.free.end(); ++range) {
     const auto [first, length] = *range;

@@ -106,20 +106,18 @@ Result<> Drain::collect() {
   return result;
 }
 
-Result<> Drain::run() {
+Result<> Drain::run(bool wake_for_events) {
   if (sink_)
     if (auto result = collect(); !result) return result;
+  const uint64_t samples_before = sink_ ? sink_->ring.published_samples() : 0;
   side_band_.drain([this](const SideBandEvent& event) { on_event(event); });
   ring_buffer__consume(ring_);
   if (!sink_) return Ok{};
   tell_loss();
   tell_clock();
-  wake_reader();
+  const bool wake = wake_for_events || sink_->ring.published_samples() != samples_before;
+  if (wake && sink_->ring.should_wake()) send(sink_->wakeup, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
   return collect();
-}
-
-void Drain::wake_reader() {
-  if (sink_->ring.should_wake()) send(sink_->wakeup, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 template <typename Fill>
@@ -272,7 +270,6 @@ void Drain::tell_taken(const sp_exec& exec, uint64_t key) {
     out.initTaken().setKey(key);
   });
   counters_.add(published ? SamplerCounter::events_published : SamplerCounter::events_ring_full);
-  wake_reader();
 }
 
 void Drain::tell_loss() {

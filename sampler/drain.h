@@ -46,11 +46,12 @@ class Drain {
   // `sink` outlives its stay here; null: nobody is connected. The sink that leaves is accounted for: what its reader
   // has not consumed counts as abandoned.
   void set_sink(RecordSink* sink);
-  // Moves everything that waits. An error when the reader's position is a lie: its session has to end.
-  Result<> run();
+  // Moves everything that waits. An error when the reader's position is a lie: its session has to end. The reader is
+  // woken for samples; what else there is can wait for them, unless `wake_for_events`.
+  Result<> run(bool wake_for_events);
   // A descriptor that becomes readable when BPF wakes user space; this object's.
   int wake_fd() const;
-  // Tells the reader that the executable of that exec was taken.
+  // Tells the reader that the executable of that exec was taken; does not wake it.
   void tell_taken(const sp_exec& exec, uint64_t key);
 
  private:
@@ -63,7 +64,6 @@ class Drain {
   template <typename Fill>
   bool publish(size_t words, uint32_t format, Fill&& fill);
   Result<> collect();
-  void wake_reader();
 
   SideBand& side_band_;
   Targets& targets_;

@@ -2,11 +2,9 @@
 //
 // The sampler: start-up in the order in which privileges are used and given up, then the event loop.
 #include <bpf/bpf.h>
-#include <grp.h>
 #include <kj/async-io.h>
 #include <kj/async-unix.h>
 #include <kj/debug.h>
-#include <pwd.h>
 #include <signal.h>
 
 #include <cstddef>
@@ -25,9 +23,9 @@ namespace splitprof {
 namespace {
 
 constexpr auto kDrainEvery = 100 * kj::MILLISECONDS;
+constexpr uint32_t kPreparedChunks = 2;    // 512 KiB of tables: libc and what a small load needs besides
 constexpr unsigned kTicksPerSweep = 20;    // mapping lists of ended processes: every 2 s
 constexpr unsigned kTicksPerHotplug = 10;  // CPUs that came or went: every second
-constexpr uid_t kProcessorUid = 61982;     // where no user splitprof-processor exists
 
 template <typename T>
 T value_or_exit(Result<T> result) {
@@ -43,13 +41,6 @@ template <typename Key>
 void fill_set(int map, const std::vector<Key>& keys) {
   const uint8_t present = 1;
   for (const Key& key : keys) KJ_SYSCALL(bpf_map_update_elem(map, &key, &present, BPF_ANY));
-}
-
-PeerPolicy peer_policy(const SamplerOptions& options) {
-  PeerPolicy policy{options.allow_uids, options.allow_gids};
-  const passwd* processor = getpwnam("splitprof-processor");
-  policy.uids.push_back(processor ? processor->pw_uid : kProcessorUid);
-  return policy;
 }
 
 void log_lines(std::string_view text) {
@@ -73,7 +64,7 @@ class Loop {
   // Ends when nobody has been connected for --exit-idle seconds.
   kj::Promise<void> tick() {
     return io_.provider->getTimer().afterDelay(kDrainEvery).then([this]() -> kj::Promise<void> {
-      drain();
+      drain(true);
       ++ticks_;
       if (auto* session = service_.session()) {
         if (ticks_ % kTicksPerSweep == 0) session->lists.sweep();
@@ -91,12 +82,12 @@ class Loop {
   // BPF asks for attention before the next tick.
   kj::Promise<void> follow_wakes() {
     return wake_.whenBecomesReadable().then([this]() {
-      drain();
+      drain(false);
       return follow_wakes();
     });
   }
-  void drain() {
-    if (auto result = parts_.drain.run(); !result) service_.end_connection(result.error().message);
+  void drain(bool wake_for_events) {
+    if (auto result = parts_.drain.run(wake_for_events); !result) service_.end_connection(result.error().message);
   }
 
  private:
@@ -142,7 +133,7 @@ void run(int argc, char** argv) {
   kj::AutoCloseFd connection(options.connection_fd);
   kj::AutoCloseFd listener;
   if (options.connection_fd < 0) listener = value_or_exit(open_listener(options.socket));
-  const PeerPolicy policy = peer_policy(options);
+  const PeerPolicy policy = peer_policy(options.allow_uids, options.allow_gids);
   const StartPrivileges start = value_or_exit(start_privileges(options.user));
   for (const auto& note : start.notes) log::warn("{}", note);
 
@@ -161,6 +152,7 @@ void run(int argc, char** argv) {
 
   auto io = kj::setupAsyncIo();
   Arena arena(programs.arena_fd(), programs.arena_slots());
+  arena.prepare(kPreparedChunks);
   Rules rules(programs.rules_fd());
   Targets targets(target_capacity(), counters);
   PerfEvents perf_events(programs.sample_fd());
@@ -193,7 +185,7 @@ void run(int argc, char** argv) {
   served.exclusiveJoin(loop.tick()).exclusiveJoin(loop.follow_wakes()).exclusiveJoin(kj::mv(signal)).wait(io.waitScope);
 
   perf_events.configure(0, {}, false);
-  loop.drain();
+  loop.drain(true);
   drain.set_sink(nullptr);
   log_accounting(programs, counters);
 }

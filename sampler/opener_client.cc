@@ -27,32 +27,6 @@ struct Refused {
   kj::TimePoint until;
 };
 
-Error error_of(const OpenAnswer& answer) {
-  switch (answer.failure) {
-    case OpenFailure::none:
-    case OpenFailure::bad_request:
-      break;
-    case OpenFailure::gone:
-      return fail(Errc::gone, "the process is gone");
-    case OpenFailure::denied_target:
-      return fail(Errc::denied, "the deny-list forbids it");
-    case OpenFailure::other_program:
-      return fail(Errc::gone, "the process runs another program");
-    case OpenFailure::not_regular:
-      return fail(Errc::denied, "not a regular file");
-    case OpenFailure::foreign_file_system:
-      return fail(Errc::denied, "not on a local file system");
-    case OpenFailure::wrong_owner:
-      return fail(Errc::denied, "neither the target's own file nor one that everybody may read");
-    case OpenFailure::unsupported:
-      return fail(Errc::unsupported, "this kernel has no openat2");
-    case OpenFailure::failed:
-      if (answer.error == ENOENT) return fail(Errc::not_found, "no such file");
-      return fail(Errc::io, "{}", strerror(answer.error));
-  }
-  return fail(Errc::malformed, "bad request");
-}
-
 }  // namespace
 
 struct OpenerClient::State final : private kj::TaskSet::ErrorHandler {
@@ -183,24 +157,13 @@ struct OpenerClient::State final : private kj::TaskSet::ErrorHandler {
     const ssize_t got = receive_packet(slot.socket, buffer, file, MSG_DONTWAIT);
     if (got < 0 && errno == EMSGSIZE) return odd_answer();
     if (got <= 0) return false;
-    OpenAnswer answer;
-    if (static_cast<size_t>(got) < sizeof(answer)) return odd_answer();
-    memcpy(&answer, buffer.data(), sizeof(answer));
-    const uint64_t text_bytes = uint64_t{answer.text_bytes[0]} + answer.text_bytes[1] + answer.text_bytes[2];
-    if (got - sizeof(answer) != text_bytes) return odd_answer();
+    auto answer = decode_answer(std::span(buffer).first(got), kj::mv(file));
     KJ_IF_MAYBE (waiting, slot.busy) {
-      if (waiting->request.id != answer.id) return odd_answer();
+      if (!answer || waiting->request.id != answer->id) return odd_answer();
       Waiting answered = kj::mv(*waiting);
       slot.busy = nullptr;
       slot.deadline = nullptr;
-      if (answer.failure == OpenFailure::none) {
-        OpenReply reply{.file = kj::mv(file)};
-        const auto* text = reinterpret_cast<const char*>(buffer.data()) + sizeof(answer);
-        for (size_t i = 0; i < 3; text += answer.text_bytes[i], ++i) reply.texts[i].assign(text, answer.text_bytes[i]);
-        finish(answered, kj::mv(reply));
-      } else {
-        finish(answered, error_of(answer));
-      }
+      finish(answered, kj::mv(answer->reply));
       give_out();
       return true;
     }

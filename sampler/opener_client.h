@@ -23,11 +23,6 @@ constexpr auto kRefusalTime = 60 * kj::SECONDS;
 constexpr size_t kMaxQueuedOpens = 256;      // at 30 us an open: what four openers do in 2 ms; more is a flood
 constexpr size_t kMaxRefusedTargets = 1024;  // 16 a second can time out, for a minute: 960
 
-struct OpenReply {
-  kj::AutoCloseFd file;  // none for texts
-  std::string texts[3];  // describe: cgroup, command line, link of the executable; environment: the first
-};
-
 class OpenerClient {
  public:
   OpenerClient(kj::UnixEventPort& port, kj::Timer& timer, Zygote zygote, SamplerCounters& counters);

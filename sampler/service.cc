@@ -46,16 +46,6 @@ capnp::ReaderOptions reader_options() {
   return options;
 }
 
-bool peer_is_allowed(int fd, const PeerPolicy& policy) {
-  ucred peer{};
-  socklen_t length = sizeof peer;
-  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) return false;
-  const bool allowed = peer.uid == getuid() || std::ranges::find(policy.uids, peer.uid) != policy.uids.end() ||
-                       std::ranges::find(policy.gids, peer.gid) != policy.gids.end();
-  if (!allowed) log::warn("connection of uid {} gid {} refused: see --allow-uid, --allow-gid", peer.uid, peer.gid);
-  return allowed;
-}
-
 }  // namespace
 
 struct Service::State final : private kj::TaskSet::ErrorHandler {

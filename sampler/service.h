@@ -6,19 +6,13 @@
 
 #include <kj/async-io.h>
 #include <kj/async-unix.h>
-#include <sys/types.h>
 
 #include <string>
-#include <vector>
 
 #include "sampler/session.h"
+#include "sampler/start/peers.h"
 
 namespace splitprof {
-
-struct PeerPolicy {
-  std::vector<uid_t> uids;  // allowed besides the sampler's own
-  std::vector<gid_t> gids;
-};
 
 class Service {
  public:

@@ -19,7 +19,7 @@ class SessionServer final : public schema::Session::Server {
     link_->require(params.getHz() <= kMaxHz && params.getCpus().size() <= kMaxCpus, "a rate or CPUs out of range");
     link_->parts.perf_events.configure(params.getHz(), copy<uint32_t>(params.getCpus()), params.getIdle());
     // The answer to "stop" means that everything taken has been handed over.
-    if (auto result = link_->parts.drain.run(); !result) link_->violation(result.error().message);
+    if (auto result = link_->parts.drain.run(true); !result) link_->violation(result.error().message);
     return kj::READY_NOW;
   }
   kj::Promise<void> ring(RingContext context) override {

@@ -11,10 +11,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
 #include <type_traits>
 
 #include "sampler/opener/deny.h"
+#include "shared/result.h"
 
 namespace splitprof {
 
@@ -68,6 +71,18 @@ struct OpenAnswer {
   uint32_t text_bytes[3] = {};
   uint32_t pad = 0;
 };
+
+// The same for whoever asked.
+struct OpenReply {
+  kj::AutoCloseFd file;  // none for texts
+  std::string texts[3];  // describe: cgroup, command line, link of the executable; environment: the first
+};
+struct DecodedAnswer {
+  uint64_t id = 0;
+  Result<OpenReply> reply;
+};
+// Empty when the packet's sizes do not add up.
+std::optional<DecodedAnswer> decode_answer(std::span<const std::byte> packet, kj::AutoCloseFd file);
 
 static_assert(std::is_trivially_copyable_v<OpenRequest> && std::is_trivially_copyable_v<OpenAnswer>);
 
