@@ -45,7 +45,11 @@ class ProcessServer final : public schema::Process::Server {
   kj::Promise<void> openFile(OpenFileContext context) override {
     OpenRequest request{};
     const auto build_id = context.getParams().getBuildId();
+    const auto file_name = context.getParams().getFileName();
     link_->require(build_id.size() <= kMaxBuildIdBytes, "a build id that is too long");
+    link_->require(file_name.size() <= kMaxFileNameBytes, "a file name that is too long");
+    request.file_name_bytes = static_cast<uint32_t>(file_name.size());
+    std::copy(file_name.begin(), file_name.end(), request.file_name);
     switch (context.getParams().getName()) {
       case schema::WellKnownFile::PERF_MAP:
         request.operation = OpenOperation::perf_map;
@@ -54,6 +58,15 @@ class ProcessServer final : public schema::Process::Server {
         request.operation = OpenOperation::debug_file;
         request.build_id_bytes = static_cast<uint32_t>(build_id.size());
         std::copy(build_id.begin(), build_id.end(), request.build_id);
+        break;
+      case schema::WellKnownFile::DEBUG_LINK:
+        request.operation = OpenOperation::debug_link;
+        request.start = context.getParams().getStart();
+        request.end = context.getParams().getEnd();
+        link_->require(request.start < request.end, "an empty mapping");
+        break;
+      case schema::WellKnownFile::DWZ_FILE:
+        request.operation = OpenOperation::dwz_file;
         break;
       default:
         KJ_UNIMPLEMENTED("a well-known file that this sampler does not know");

@@ -29,11 +29,14 @@ enum class OpenOperation : uint32_t {
   executable,      // /proc/PID/exe, while it is the file that is asked for
   perf_map,        // /tmp/perf-PID.map in the target's root, PID as the target sees itself
   debug_file,      // /usr/lib/debug/.build-id/xx/….debug in the target's root
+  debug_link,      // a file of that name where debuggers look for one of the mapping [start, end)'s file
+  dwz_file,        // /usr/lib/debug/.dwz/ and one or two components
   environment,     // /proc/PID/environ: one text
   kernel_symbols,  // /proc/kallsyms; pid and start time are 0
 };
 
 constexpr size_t kMaxBuildIdBytes = 64;
+constexpr size_t kMaxFileNameBytes = 255;      // NAME_MAX; of two components together, too
 constexpr size_t kMaxDescriptionBytes = 4096;  // of each of the three texts; /proc gives cgroup and link no more
 constexpr size_t kMaxEnvironmentBytes = 64 * 1024;
 constexpr size_t kMaxAnswerBytes = kMaxEnvironmentBytes;  // all texts of one answer
@@ -47,7 +50,9 @@ struct OpenRequest {
   uint32_t build_id_bytes = 0;
   uint8_t build_id[kMaxBuildIdBytes] = {};
   KernelIdentity executable;  // what BPF saw at the exec
-  uint32_t pad = 0;
+  uint32_t file_name_bytes = 0;
+  char file_name[kMaxFileNameBytes] = {};
+  uint8_t pad[5] = {};
 };
 
 enum class OpenFailure : uint32_t {

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <climits>
 
 namespace splitprof {
 namespace {
@@ -35,6 +36,10 @@ Opened refuse_by_errno() {
 kj::AutoCloseFd open_at(int folder, const char* name, int flags) {
   const int fd = openat(folder, name, flags);
   return fd < 0 ? kj::AutoCloseFd() : kj::AutoCloseFd(fd);
+}
+
+bool is_component(std::string_view name) {
+  return !name.empty() && name != "." && name != ".." && name.find('/') == name.npos && name.find('\0') == name.npos;
 }
 
 bool is_open(const kj::AutoCloseFd& fd) {
@@ -124,7 +129,62 @@ class TargetFolder {
     return open_checked(file, Owner::trusted);
   }
 
+  // Where gdb looks, too ("Debugging Information in Separate Files" in its manual): beside the mapped file, in .debug/
+  // there, and in the same folder below /usr/lib/debug, as the target sees them.
+  Opened open_debug_link(const OpenRequest& request) const {
+    const auto name = file_name(request);
+    if (!name || !is_component(*name)) return refuse(OpenFailure::bad_request);
+    // " (deleted)" at its end does not matter: only its folder counts.
+    auto mapped = read_link(fmt::format("map_files/{:x}-{:x}", request.start, request.end));
+    if (mapped.empty()) return refuse_by_errno();
+    // Of a program in a chroot both are paths of ours.
+    const auto root = read_link("root");
+    if (root.size() > 1 && mapped.starts_with(root + "/")) mapped.erase(0, root.size());
+    if (mapped[0] != '/') return refuse(OpenFailure::failed, ENOENT);
+    const auto folder = mapped.substr(1, mapped.rfind('/'));  // empty, or with a slash at its end
+    Opened last = refuse(OpenFailure::failed, ENOENT);
+    for (const auto& [path, resolve] : {std::pair(folder + *name, uint64_t{RESOLVE_NO_SYMLINKS}),
+                                        std::pair(folder + ".debug/" + *name, uint64_t{RESOLVE_NO_SYMLINKS}),
+                                        std::pair("usr/lib/debug/" + folder + *name, uint64_t{0})}) {
+      if ("/" + path == mapped) continue;
+      const auto file = open_in_root(path, 0, resolve);
+      if (!is_open(file)) {
+        if (errno == ENOSYS) return refuse(OpenFailure::unsupported, errno);
+        continue;
+      }
+      last = open_checked(file, Owner::trusted);
+      if (last.failure == OpenFailure::none) return last;
+    }
+    return last;
+  }
+
+  Opened open_dwz_file(const OpenRequest& request) const {
+    const auto name = file_name(request);
+    if (!name) return refuse(OpenFailure::bad_request);
+    const size_t slash = name->find('/');
+    const bool good = slash == name->npos
+                          ? is_component(*name)
+                          : is_component(name->substr(0, slash)) && is_component(name->substr(slash + 1));
+    if (!good) return refuse(OpenFailure::bad_request);
+    const auto file = open_in_root("usr/lib/debug/.dwz/" + *name, 0, 0);
+    if (!is_open(file)) return refuse(errno == ENOSYS ? OpenFailure::unsupported : OpenFailure::failed, errno);
+    return open_checked(file, Owner::trusted);
+  }
+
  private:
+  // Empty: see errno.
+  std::string read_link(const std::string& name) const {
+    std::string path(PATH_MAX, '\0');
+    const ssize_t length = readlinkat(folder_, name.c_str(), path.data(), path.size());
+    path.resize(static_cast<size_t>(std::max<ssize_t>(length, 0)));
+    return path;
+  }
+
+  static std::optional<std::string> file_name(const OpenRequest& request) {
+    if (request.file_name_bytes > kMaxFileNameBytes) return std::nullopt;
+    return std::string(request.file_name, request.file_name_bytes);
+  }
+
   // openat2 (Linux 5.6) is the only way to follow a path inside the target's root without being led out of it.
   static kj::AutoCloseFd open_below(int folder, const std::string& path, int flags, uint64_t resolve) {
     open_how how{};
@@ -179,6 +239,10 @@ Opened perform(const OpenRequest& request, int folder, const TargetFolder& targe
       return target.open_perf_map();
     case OpenOperation::debug_file:
       return target.open_debug_file(request);
+    case OpenOperation::debug_link:
+      return target.open_debug_link(request);
+    case OpenOperation::dwz_file:
+      return target.open_dwz_file(request);
     case OpenOperation::executable:      // see open_executable()
     case OpenOperation::kernel_symbols:  // about no target
       break;

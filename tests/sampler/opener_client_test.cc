@@ -293,6 +293,61 @@ TEST_F(OpenerTest, DebugFilesAreFoundInTheTargetsRootOnly) {
   ASSERT_EQ(system(("rm -r " + std::string(root)).c_str()), 0);
 }
 
+TEST_F(OpenerTest, DebugLinksAreFollowedWhereDebuggersLookAndNowhereElse) {
+  char root[] = "/tmp/splitprof-root-XXXXXX";
+  ASSERT_NE(mkdtemp(root), nullptr);
+  chmod(root, 0755);
+  const std::string top = root;
+  ASSERT_EQ(system(("mkdir -p " + top + "/opt/app/.debug " + top + "/usr/lib/debug/opt/app " + top +
+                    "/usr/lib/debug/.dwz/cpu")
+                       .c_str()),
+            0);
+  std::ofstream(top + "/opt/app/program") << std::string(4096, 'x');
+  std::ofstream(top + "/opt/app/beside.debug") << "beside";
+  std::ofstream(top + "/opt/app/.debug/below.debug") << "below";
+  std::ofstream(top + "/usr/lib/debug/opt/app/far.debug") << "far";
+  std::ofstream(top + "/usr/lib/debug/.dwz/cpu/common.debug") << "common";
+  std::ofstream(top + "/opt/secret") << "secret";
+  ASSERT_EQ(symlink("../secret", (top + "/opt/app/link.debug").c_str()), 0);
+  std::ofstream(top + "/opt/app/private.debug") << "private";
+  chmod((top + "/opt/app/private.debug").c_str(), 0600);
+
+  constexpr uint64_t kPlace = 0x100000000;
+  const Process target([&] {
+    EXPECT_EQ(chroot(root), 0);
+    const int program = open("/opt/app/program", O_RDONLY);
+    EXPECT_EQ(mmap(reinterpret_cast<void*>(kPlace), 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, program, 0),
+              reinterpret_cast<void*>(kPlace));
+    close(program);
+  });
+  in_sampler([&](Sampler sampler) {
+    const auto found = [&](OpenOperation operation, std::string_view name) -> std::string {
+      auto request = request_for(target.pid(), operation);
+      request.start = kPlace;
+      request.end = kPlace + 4096;
+      request.file_name_bytes = static_cast<uint32_t>(name.size());
+      memcpy(request.file_name, name.data(), std::min(name.size(), sizeof(request.file_name)));
+      const auto reply = sampler.open(request);
+      if (reply) return read_all(reply->file);
+      return reply.error().code == Errc::malformed ? "malformed" : "none";
+    };
+    EXPECT_EQ(found(OpenOperation::debug_link, "beside.debug"), "beside");
+    EXPECT_EQ(found(OpenOperation::debug_link, "below.debug"), "below");
+    EXPECT_EQ(found(OpenOperation::debug_link, "far.debug"), "far");
+    EXPECT_EQ(found(OpenOperation::debug_link, "program"), "none") << "never the file itself";
+    EXPECT_EQ(found(OpenOperation::debug_link, "link.debug"), "none") << "no symbolic link beside the file";
+    EXPECT_EQ(found(OpenOperation::debug_link, "private.debug"), "none") << "root's, and not for everybody";
+    EXPECT_EQ(found(OpenOperation::debug_link, "absent.debug"), "none");
+    EXPECT_EQ(found(OpenOperation::dwz_file, "cpu/common.debug"), "common");
+    EXPECT_EQ(found(OpenOperation::dwz_file, "common.debug"), "none");
+    for (const std::string_view name : {"", ".", "..", "../secret", ".debug/below.debug", "/opt/secret"})
+      EXPECT_EQ(found(OpenOperation::debug_link, name), "malformed") << name;
+    for (const std::string_view name : {"", "..", "../x", "cpu/..", "cpu/x/y", "/x", "cpu/"})
+      EXPECT_EQ(found(OpenOperation::dwz_file, name), "malformed") << name;
+  });
+  ASSERT_EQ(system(("rm -r " + top).c_str()), 0);
+}
+
 TEST_F(OpenerTest, ADeniedExecutableIsNeverOpened) {
   const Process target;
   const auto self = identity_of("/proc/self/exe");
