@@ -21,11 +21,14 @@ NAME = re.compile(r"storm-(\d{4})$")
 # Debian strips its C library and dynamic loader but for the names that they export: nobody could name the rest, among
 # it the caller of every main.
 STRIPPED = re.compile(r"^(ld-linux[^+]*|libc\.so\.6)\+0x")
-LOOP = """end=$(($(date +%s) + $1)); shift
+LOOP = """read now rest </proc/uptime; end=$((${now%%.*} + $1)); shift
 while :; do
-  for program; do "$program" $MILLISECONDS; done
+  for program; do
+    "$program" $MILLISECONDS
+    read now rest </proc/uptime
+    [ -z "$ONCE" ] && [ ${now%%.*} -ge $end ] && break 2
+  done
   [ -n "$ONCE" ] && break
-  [ $(date +%s) -ge $end ] && break
 done
 times"""
 
