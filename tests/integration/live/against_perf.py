@@ -4,68 +4,18 @@
 of its threads: the functions that perf finds most often have the same share here, within two points, by themselves and
 with what they call."""
 
-import collections
 import os
-import shutil
-import signal
 import subprocess
 import tempfile
 import time
 
 import harness
+import perf_oracle
+from perf_oracle import HZ, perf_stacks, plain, shares
 
-HZ = 997
 POINTS = 2.0
 SECONDS = int(os.environ.get("SPLITPROF_PERF_SECONDS", "10"))  # of each depth; perf writes 64 KiB a sample
 TOP = 20
-
-
-def shares(stacks):
-    """{function: percent of samples}, for the leaf and for being anywhere in the stack."""
-    leaf, anywhere, total = collections.Counter(), collections.Counter(), 0
-    for frames, count in stacks:
-        total += count
-        leaf[frames[-1]] += count
-        for name in set(frames):
-            anywhere[name] += count
-    return ({name: 100 * n / total for name, n in leaf.items()},
-            {name: 100 * n / total for name, n in anywhere.items()}, total)
-
-
-def plain(name):
-    """The function's name as both tools print it: without return type, arguments, symbol version and our suffixes."""
-    name = name.removesuffix("_[k]").replace("(anonymous namespace)", "{anonymous}")
-    depth, begin, end = 0, 0, len(name)
-    for at, letter in enumerate(name):
-        depth += (letter == "<") - (letter == ">")
-        if depth == 0 and letter == " ":
-            begin = at + 1  # what stood before was the return type
-        if depth == 0 and letter == "(":
-            end = at
-            break
-    return name[begin:end].split("@")[0] or name
-
-
-def perf_stacks(data, program, summary, foreign):
-    """Root first, of the time that `summary` is about. Functions that are not the load's own are added to `foreign`."""
-    first = summary["start_up"]["first_sample_ns"]
-    last = first + summary["run"]["duration_ns"]
-    script = subprocess.Popen(["perf", "script", "-i", data, "--no-inline", "--max-stack", "2000", "-F", "ip,sym,dso",
-                               "--time", f"{first / 1e9:.9f},{last / 1e9:.9f}"],
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, errors="replace")
-    frames = []
-    for line in script.stdout:
-        if line.strip():
-            name, _, module = line.split(None, 1)[1].strip().rpartition(" (")
-            frames.append(plain(name))
-            if module != f"{program})":
-                foreign.add(frames[-1])
-        elif frames:
-            yield frames[::-1], 1
-            frames = []
-    if frames:
-        yield frames[::-1], 1
-    script.wait()
 
 
 class AgainstPerf(harness.LiveTest):
@@ -76,11 +26,8 @@ class AgainstPerf(harness.LiveTest):
         data = f"{folder.name}/perf.data"
         with subprocess.Popen([program, str(depth), str(seconds + 4), "2"]) as load:
             time.sleep(0.5)  # its threads run
-            with subprocess.Popen(["perf", "record", "-q", "-e", "cpu-clock:u", "-F", str(HZ), "--call-graph",
-                                   "dwarf,65528", "-m", "1024", "-k", "CLOCK_MONOTONIC", "-o", data, "-p", str(load.pid)],
-                                  stderr=subprocess.DEVNULL) as perf:
+            with perf_oracle.watching(load.pid, data):
                 recording = harness.record("-F", HZ, "-p", load.pid, seconds=seconds)
-                perf.send_signal(signal.SIGINT)
             load.kill()
         self.assert_good(recording)
         self.assert_whole(recording.of("native"), 99.5)
@@ -111,7 +58,7 @@ class AgainstPerf(harness.LiveTest):
 
 
 if __name__ == "__main__":
-    if not shutil.which("perf"):
+    if not perf_oracle.is_there():
         print("SKIPPED: perf is not installed (linux-perf)")
         raise SystemExit(harness.SKIPPED)
     harness.main()

@@ -14,7 +14,8 @@ import time
 import unittest
 from pathlib import Path
 
-BUILD = Path(os.environ.get("SPLITPROF_BUILD", Path(__file__).resolve().parents[3] / "build"))
+SOURCES = Path(__file__).resolve().parents[3]
+BUILD = Path(os.environ.get("SPLITPROF_BUILD", SOURCES / "build"))
 BIN = BUILD / "bin"
 PROGRAMS = BUILD / "tests" / "programs"
 RESULTS = BUILD / "tests" / "integration" / "results"

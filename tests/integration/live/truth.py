@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Are the stacks true? One program for each thing that makes a stack hard to walk, watched by splitprof from its first
+sample on, and for the same time by perf, which copies stacks and unwinds them with code that is not ours. Counted are
+all samples, the early ones too."""
+
+import json
+import shutil
+import subprocess
+import tempfile
+import time
+import unittest
+
+import harness
+import perf_oracle
+
+TRUTH = harness.PROGRAMS / "truth"
+SCRIPTS = harness.SOURCES / "tests" / "programs" / "truth"
+SECONDS = 4
+POINTS = 3.0  # of the samples: both see some 2,000, at moments of their own
+TOP = 12
+ROOTS = ("_start", "clone", "__clone", "thread_start", "runtime.goexit", "runtime.mstart", "runtime.mcall",
+         "runtime.systemstack", "runtime.rt0_go", "runtime.morestack", "runtime.mstart0", "_rt0_amd64_linux")
+
+results = {}
+
+
+class Truth(harness.LiveTest):
+    @classmethod
+    def tearDownClass(cls):
+        harness.note("truth", results)
+        print(f"\n  {'kind':<22} {'samples':>8} {'whole':>9} {'to a root':>9}  ends by name; perf's difference")
+        for kind, row in results.items():
+            ends = ", ".join(f"{name} {count}" for name, count in row["ends"].items() if name != "whole")
+            perf = "" if row["perf_points"] is None else f"; {row['perf_points']:.2f} points of {row['perf_samples']}"
+            print(f"  {kind:<22} {row['samples']:>8} {row['whole']:>8.2f}% {row['rooted']:>8.2f}%  {ends}{perf}")
+
+    def watch(self, kind, *command, whole=99.5, functions=(), names=True, allowed=()):
+        """`functions`: each is somewhere in the profile. `allowed`: ends that are this kind's own, counted as whole."""
+        program = shutil.which(str(command[0]))
+        self.assertIsNotNone(program, f"{command[0]} was not built or installed: see cmake's output")
+        name = program.rsplit("/", 1)[1][:15]
+        recording = harness.record("-F", 499, command=[*command, SECONDS])
+        self.assert_good(recording)
+        stacks = recording.of(name)
+        ends = harness.split_by_end(stacks)
+        total = sum(ends.values())
+        self.assertGreater(total, 300, recording.stderr)
+        good = 100 * (ends["whole"] + sum(ends[end] for end in allowed)) / total
+        rooted = sum(s.count for s in stacks if any(root in s.frames[0] for root in ROOTS) or "libc.so" in s.frames[0])
+        row = {"samples": total, "whole": 100 * ends["whole"] / total, "rooted": 100 * rooted / total,
+               "ends": dict(ends), "perf_points": None, "perf_samples": 0}
+        results[kind] = row
+        if names:
+            for function in functions:
+                self.assertTrue(any(function in frame for s in stacks for frame in s.frames), f"no {function}")
+        self.assertGreaterEqual(good, whole, f"{kind}: {dict(ends)}")
+        return stacks
+
+    def compare_with_perf(self, kind, *command):
+        """The functions that perf finds most often have the same share in both."""
+        with tempfile.TemporaryDirectory(prefix="splitprof-truth-") as folder:
+            with subprocess.Popen([*map(str, command), str(SECONDS + 3)], stderr=subprocess.DEVNULL) as load:
+                time.sleep(0.3)
+                with perf_oracle.watching(load.pid, f"{folder}/perf.data"):
+                    recording = harness.record("-F", perf_oracle.HZ, "-p", load.pid, seconds=SECONDS)
+                load.kill()
+            name = str(command[0]).rsplit("/", 1)[1][:15]
+            ours = [([perf_oracle.plain(f) for f in s.frames if not f.endswith("_[k]")], s.count)
+                    for s in recording.of(name) if not s.leaf.endswith("_[k]") and s.marker is None]
+            foreign = set()
+            theirs = list(perf_oracle.perf_stacks(f"{folder}/perf.data", str(command[0]), recording.summary, foreign))
+        _, mine, _ = perf_oracle.shares(ours)
+        _, anywhere, samples = perf_oracle.shares(theirs)
+        own = [f for f in sorted(anywhere, key=anywhere.get, reverse=True) if f not in foreign and f != "[unknown]"]
+        differences = {f: mine.get(f, 0) - anywhere[f] for f in own[:TOP]}
+        worst = max(map(abs, differences.values()))
+        results[kind]["perf_points"], results[kind]["perf_samples"] = worst, samples
+        self.assertLessEqual(worst, POINTS, json.dumps(differences, indent=1))
+
+    def test_cxx(self):
+        self.watch("C++", TRUTH / "cxx", functions=["in_templates<0>", "in_lambdas", "area", "in_sort", "in_coroutine",
+                                                    "throwing<8>", "_Unwind_RaiseException"])
+        self.compare_with_perf("C++", TRUTH / "cxx")
+
+    def test_cxx_with_link_time_optimisation(self):
+        self.watch("C++ -O3 -flto", TRUTH / "cxx_lto", functions=["main"])
+        self.compare_with_perf("C++ -O3 -flto", TRUTH / "cxx_lto")
+
+    def test_frames_of_unknown_size_and_long_jumps(self):
+        self.watch("alloca, setjmp", TRUTH / "stack_tricks",
+                   functions=["with_alloca", "with_realigned_stack", "jump_out", "with_longjmp"])
+        self.compare_with_perf("alloca, setjmp", TRUTH / "stack_tricks")
+
+    def test_assembly(self):
+        self.watch("assembly", TRUTH / "assembly", functions=["digest", "encrypt", "exponentiate", "squeeze", "strings"])
+        self.compare_with_perf("assembly", TRUTH / "assembly")
+
+    def test_c(self):
+        self.watch("C", TRUTH / "plain", functions=["plain_leaf", "plain_descend", "compare", "main"])
+        self.compare_with_perf("C", TRUTH / "plain")
+
+    def test_packed_relocations(self):
+        self.watch("packed relocations", TRUTH / "packed_relocs", functions=["plain_leaf", "compare", "main"])
+        self.compare_with_perf("packed relocations", TRUTH / "packed_relocs")
+
+    def test_static_musl(self):
+        # musl's assembly and start-up code have no unwind information, its C code has.
+        self.watch("musl, static", TRUTH / "musl_static", functions=["plain_leaf", "compare", "main"])
+        self.compare_with_perf("musl, static", TRUTH / "musl_static")
+
+    def test_rust(self):
+        self.watch("Rust", TRUTH / "rusty", functions=["in_closures", "in_iterators", "in_a_panic", "step"])
+        self.compare_with_perf("Rust", TRUTH / "rusty")
+
+    def test_go(self):
+        self.watch("Go", TRUTH / "golang", functions=["main.goWork", "main.inMaps", "main.everything"])
+        self.compare_with_perf("Go", TRUTH / "golang")
+
+    def test_stripped_go(self):
+        self.watch("Go, stripped", TRUTH / "golang_strip", functions=["main.goWork", "main.everything"])
+
+    def test_luajit(self):
+        # The interpreter, written in assembly, has unwind information; the code that it makes has none, and keeps no
+        # frame pointer either: such stacks end at the first frame, by name.
+        self.watch("LuaJIT", "luajit", SCRIPTS / "traced.lua", names=False, allowed=["frame_pointer_end"])
+
+
+if __name__ == "__main__":
+    if not perf_oracle.is_there():
+        print("SKIPPED: perf is not installed (linux-perf)")
+        raise SystemExit(harness.SKIPPED)
+    harness.main()
