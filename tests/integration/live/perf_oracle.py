@@ -70,4 +70,4 @@ def perf_stacks(data, program, summary, foreign):
             frames = []
     if frames:
         yield frames[::-1], 1
-    script.wait()
+    script.communicate()

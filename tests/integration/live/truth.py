@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import tempfile
 import time
-import unittest
 
 import harness
 import perf_oracle
@@ -19,10 +18,18 @@ SCRIPTS = harness.SOURCES / "tests" / "programs" / "truth"
 SECONDS = 4
 POINTS = 3.0  # of the samples: both see some 2,000, at moments of their own
 TOP = 12
-ROOTS = ("_start", "clone", "__clone", "thread_start", "runtime.goexit", "runtime.mstart", "runtime.mcall",
-         "runtime.systemstack", "runtime.rt0_go", "runtime.morestack", "runtime.mstart0", "_rt0_amd64_linux")
+ROOTS = ("_start", "clone", "__clone", "__GI___clone", "runtime.goexit", "runtime.mstart", "runtime.mcall", "runtime.rt0_go")
 
 results = {}
+
+
+def rooted(stacks):
+    """Percent of the samples whose outermost frame is where threads and processes begin."""
+    good = total = 0
+    for frames, count in stacks:
+        total += count
+        good += count * (frames[0].startswith(ROOTS) or "libc.so" in frames[0])
+    return 100 * good / total
 
 
 class Truth(harness.LiveTest):
@@ -32,30 +39,28 @@ class Truth(harness.LiveTest):
         print(f"\n  {'kind':<22} {'samples':>8} {'whole':>9} {'to a root':>9}  ends by name; perf's difference")
         for kind, row in results.items():
             ends = ", ".join(f"{name} {count}" for name, count in row["ends"].items() if name != "whole")
-            perf = "" if row["perf_points"] is None else f"; {row['perf_points']:.2f} points of {row['perf_samples']}"
+            perf = "" if row["perf_points"] is None else (
+                f"; {row['perf_points']:.2f} points of {row['perf_samples']}, {row['perf_rooted']:.2f}% of them to a root")
             print(f"  {kind:<22} {row['samples']:>8} {row['whole']:>8.2f}% {row['rooted']:>8.2f}%  {ends}{perf}")
 
-    def watch(self, kind, *command, whole=99.5, functions=(), names=True, allowed=()):
+    def watch(self, kind, *command, whole=99.5, functions=(), allowed=()):
         """`functions`: each is somewhere in the profile. `allowed`: ends that are this kind's own, counted as whole."""
         program = shutil.which(str(command[0]))
         self.assertIsNotNone(program, f"{command[0]} was not built or installed: see cmake's output")
         name = program.rsplit("/", 1)[1][:15]
         recording = harness.record("-F", 499, command=[*command, SECONDS])
         self.assert_good(recording)
-        stacks = recording.of(name)
+        stacks = recording.of(name)  # early samples included
         ends = harness.split_by_end(stacks)
         total = sum(ends.values())
         self.assertGreater(total, 300, recording.stderr)
         good = 100 * (ends["whole"] + sum(ends[end] for end in allowed)) / total
-        rooted = sum(s.count for s in stacks if any(root in s.frames[0] for root in ROOTS) or "libc.so" in s.frames[0])
-        row = {"samples": total, "whole": 100 * ends["whole"] / total, "rooted": 100 * rooted / total,
-               "ends": dict(ends), "perf_points": None, "perf_samples": 0}
+        row = {"samples": total, "whole": 100 * ends["whole"] / total,
+               "rooted": rooted((s.frames, s.count) for s in stacks), "ends": dict(ends), "perf_points": None}
         results[kind] = row
-        if names:
-            for function in functions:
-                self.assertTrue(any(function in frame for s in stacks for frame in s.frames), f"no {function}")
+        for function in functions:
+            self.assertTrue(any(function in frame for s in stacks for frame in s.frames), f"no {function}")
         self.assertGreaterEqual(good, whole, f"{kind}: {dict(ends)}")
-        return stacks
 
     def compare_with_perf(self, kind, *command):
         """The functions that perf finds most often have the same share in both."""
@@ -75,7 +80,7 @@ class Truth(harness.LiveTest):
         own = [f for f in sorted(anywhere, key=anywhere.get, reverse=True) if f not in foreign and f != "[unknown]"]
         differences = {f: mine.get(f, 0) - anywhere[f] for f in own[:TOP]}
         worst = max(map(abs, differences.values()))
-        results[kind]["perf_points"], results[kind]["perf_samples"] = worst, samples
+        results[kind].update(perf_points=worst, perf_samples=samples, perf_rooted=rooted(theirs))
         self.assertLessEqual(worst, POINTS, json.dumps(differences, indent=1))
 
     def test_cxx(self):
@@ -105,9 +110,10 @@ class Truth(harness.LiveTest):
         self.compare_with_perf("packed relocations", TRUTH / "packed_relocs")
 
     def test_static_musl(self):
-        # musl's assembly and start-up code have no unwind information, its C code has.
-        self.watch("musl, static", TRUTH / "musl_static", functions=["plain_leaf", "compare", "main"])
-        self.compare_with_perf("musl, static", TRUTH / "musl_static")
+        # Debian's musl has no unwind information at all, not for `_start` either: no stack has a root that can be
+        # proved, and what its qsort and memcpy called from stays unknown. perf, likewise, finds none.
+        self.watch("musl, static", TRUTH / "musl_static", functions=["plain_leaf", "compare", "main"],
+                   allowed=["frame_pointer_end", "no_mapping"])
 
     def test_rust(self):
         self.watch("Rust", TRUTH / "rusty", functions=["in_closures", "in_iterators", "in_a_panic", "step"])
@@ -120,10 +126,14 @@ class Truth(harness.LiveTest):
     def test_stripped_go(self):
         self.watch("Go, stripped", TRUTH / "golang_strip", functions=["main.goWork", "main.everything"])
 
-    def test_luajit(self):
-        # The interpreter, written in assembly, has unwind information; the code that it makes has none, and keeps no
-        # frame pointer either: such stacks end at the first frame, by name.
-        self.watch("LuaJIT", "luajit", SCRIPTS / "traced.lua", names=False, allowed=["frame_pointer_end"])
+    def test_luajit_interpreting(self):
+        # Its unwind information says one thing of the whole interpreter; where a helper is called it is wrong, and the
+        # walk ends there by name. perf's does, too.
+        self.watch("LuaJIT, interpreter", "luajit", "-joff", SCRIPTS / "traced.lua", allowed=["no_mapping"])
+
+    def test_luajit_compiling(self):
+        # The code that it makes has no unwind information and keeps no frame pointer: such stacks end there, by name.
+        self.watch("LuaJIT, compiled", "luajit", SCRIPTS / "traced.lua", allowed=["frame_pointer_end", "no_mapping"])
 
 
 if __name__ == "__main__":
