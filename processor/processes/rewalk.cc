@@ -17,7 +17,8 @@ Rewalk::Outcome Rewalk::improve(SampleRecord& sample, const Process& process, bo
   const uint32_t frames = walk_.walk({sample.registers, sample.stack_address, sample.stack});
   const uint16_t end = walk_.end();
   if (end == SP_COUNT_table_pending && !last && awaits_table(process)) return Outcome::waits;
-  if (end != SP_COUNT_complete && frames <= sample.user_frames.size()) return Outcome::no_better;
+  // Of as many frames the later walk, which had the tables, knows better why there are no more.
+  if (end != SP_COUNT_complete && frames < sample.user_frames.size()) return Outcome::no_better;
   replace_frames(sample);
   return Outcome::better;
 }
