@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// assembly SECONDS: nearly all time is spent in code that people wrote by hand: OpenSSL's ciphers and digests, big-number
-// arithmetic, zlib, and glibc's string functions.
+// assembly SECONDS: nearly all time is spent in code that people wrote by hand: OpenSSL's ciphers and digests,
+// big-number arithmetic, zlib, and glibc's string functions.
 #include <openssl/bn.h>
 #include <openssl/evp.h>
 #include <zlib.h>
