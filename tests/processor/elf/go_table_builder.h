@@ -28,7 +28,8 @@ class GoTableBuilder {
     for (const char c : name + '\0') names_.push_back(static_cast<std::byte>(c));
     int32_t value = -1;
     for (const Run& run : sp) {
-      const int32_t delta = run.value - value;
+      // The format counts modulo 2^32.
+      const auto delta = static_cast<int32_t>(static_cast<uint32_t>(run.value) - static_cast<uint32_t>(value));
       number((static_cast<uint32_t>(delta) << 1) ^ static_cast<uint32_t>(delta >> 31));
       number(static_cast<uint32_t>(run.length));
       value = run.value;
