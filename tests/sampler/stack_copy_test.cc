@@ -145,8 +145,20 @@ uint64_t end_of_stack(pid_t pid) {
   return 0;
 }
 
+// BPF reads what is in memory. The kernel may have taken pages away that nobody used for long, those with the
+// environment first: reading brings them back.
+void touch_the_stack() {
+  volatile char here = 0;
+  const auto* from = &here;
+  const auto* end = reinterpret_cast<const volatile char*>(end_of_stack(getpid()));
+  for (; from < end; from += 1024) (void)*from;
+}
+
 TEST_F(StackCopy, HoldsWhatTheStackHoldsFromTheStackPointerToItsEnd) {
-  const Child child([] { descend(20); });
+  const Child child([] {
+    touch_the_stack();
+    descend(20);
+  });
   watch(child.pid, 400);
   const auto copies = with_copy();
   ASSERT_GT(copies.size(), 10u);
@@ -166,7 +178,10 @@ TEST_F(StackCopy, HoldsWhatTheStackHoldsFromTheStackPointerToItsEnd) {
 }
 
 TEST_F(StackCopy, IsEnoughToWalkToTheOutermostFrame) {
-  const Child child([] { descend(40); });
+  const Child child([] {
+    touch_the_stack();
+    descend(40);
+  });
   watch(child.pid, 300);
   const auto copies = with_copy();
   ASSERT_FALSE(copies.empty());
