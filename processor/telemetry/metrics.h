@@ -5,8 +5,9 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 #include <vector>
+
+#include "processor/telemetry/named_metric.h"
 
 namespace splitprof {
 
@@ -14,12 +15,6 @@ struct Metrics {
 #define SP_METRIC(name, text) uint64_t name = 0;
 #include "processor/telemetry/metrics.def"
 #undef SP_METRIC
-};
-
-struct NamedMetric {
-  std::string_view name;
-  std::string_view text;
-  uint64_t value = 0;
 };
 
 std::vector<NamedMetric> list(const Metrics& metrics);

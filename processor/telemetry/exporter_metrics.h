@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Counters of one exporter: one field a line of exporter_metrics.def. Owned by the exporter, export thread only.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "processor/telemetry/named_metric.h"
+
+namespace splitprof {
+
+struct ExporterMetrics {
+#define SP_METRIC(name, text) uint64_t name = 0;
+#include "processor/telemetry/exporter_metrics.def"
+#undef SP_METRIC
+};
+
+std::vector<NamedMetric> list(const ExporterMetrics& metrics);
+
+}  // namespace splitprof
