@@ -66,6 +66,7 @@ def check_format(root):
 # Which folder may include which; the longest key that fits decides. Every folder may include its own files, and
 # everybody may include what stands under "*".
 EVERYBODY = ("shared/",)
+OPEN_TELEMETRY = ("processor/otel/", "processor/config/", "processor/pipelines/", "processor/telemetry/")
 ALLOWED = {
     "bpf": ("vmlinux/",),
     "schema": (),
@@ -89,9 +90,19 @@ ALLOWED = {
                             "processor/traces/", "processor/telemetry/", "bpf/abi.h"),
     "processor/capture": ("processor/elf/", "processor/ingest/", "processor/telemetry/"),
     "processor/config": (),
-    "processor/telemetry": (),
-    # The launcher links neither daemon. The list of capabilities is text, and the summary is a plain value.
-    "processor/command": ("processor/export/summary.h", "sampler/privileges/capabilities.def"),
+    "processor/telemetry": ("processor/http/server.h",),
+    # OpenTelemetry's side: one model, and what reads, makes and sends it. Nothing here knows of BPF or the sampler.
+    "processor/otel": (),
+    "processor/http": ("processor/config/",),
+    "processor/backlog": ("processor/pipelines/message.h", "processor/telemetry/"),
+    "processor/metrics": OPEN_TELEMETRY,
+    "processor/elasticsearch": (*OPEN_TELEMETRY, "processor/http/", "processor/backlog/"),
+    "processor/otlp": (*OPEN_TELEMETRY, "processor/http/", "processor/backlog/"),
+    "processor/receivers": (*OPEN_TELEMETRY, "processor/traces/", "processor/elf/", "processor/ingest/", "bpf/counters.def"),
+    # The launcher links neither daemon. The list of capabilities is text, and the summary is a plain value; it checks
+    # configurations and lists backlogs, which administrators own.
+    "processor/command": ("processor/export/summary.h", "sampler/privileges/capabilities.def", "processor/config/",
+                          "processor/backlog/", "processor/telemetry/"),
 }
 
 
