@@ -46,6 +46,8 @@ class Component {
   virtual bool finished() const = 0;
   // Counters of its own, for the telemetry page; `text` says what is counted, and in which unit.
   virtual std::vector<NamedMetric> metrics() const = 0;
+  // False: whoever runs this program should look: the server refuses the credentials, nothing answers, nothing is sent.
+  virtual bool healthy() const { return true; }
 };
 
 }  // namespace splitprof
