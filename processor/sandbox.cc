@@ -124,6 +124,9 @@ class Filter {
   void refuse(int error, std::initializer_list<const char*> names) {
     for (const char* name : names) add(SCMP_ACT_ERRNO(error), name, {});
   }
+  void refuse_if(int error, const char* name, std::initializer_list<scmp_arg_cmp> conditions) {
+    add(SCMP_ACT_ERRNO(static_cast<uint32_t>(error)), name, conditions);
+  }
   Result<> install() {
     if (error_ == 0) error_ = context_ ? seccomp_load(context_.get()) : -ENOMEM;
     if (error_ != 0) return fail(Errc::io, "seccomp: {}", strerror(-error_));
@@ -183,8 +186,14 @@ Result<> shut_system_calls(const ConfineOptions& options) {
   if (options.network) {
     for (const int family : {AF_INET, AF_INET6})
       filter.allow_if("socket", {SCMP_CMP(0, SCMP_CMP_MASKED_EQ, kInt, static_cast<uint64_t>(family))});
-    filter.allow({"connect", "setsockopt", "sendmmsg", "recvmmsg"});
+    // Name resolution looks for a cache daemon and for the machine's own addresses, and goes on without.
+    for (const int family : {AF_UNIX, AF_NETLINK})
+      filter.refuse_if(EAFNOSUPPORT, "socket", {SCMP_CMP(0, SCMP_CMP_MASKED_EQ, kInt, static_cast<uint64_t>(family))});
+    filter.allow({"connect", "sendmmsg", "recvmmsg"});
   }
+  if (options.network || options.accept) filter.allow({"setsockopt"});
+  if (options.accept) filter.allow({"accept4"});
+  if (options.io_uring) filter.allow({"io_uring_enter", "io_uring_register"});
   return filter.install();
 }
 

@@ -20,8 +20,10 @@ Result<> drop_privileges(const std::string& user = {});
 struct ConfineOptions {
   std::vector<std::string> readable;    // files or folders that may still be opened for reading
   std::vector<std::string> writable;    // folders in which files may be made, written and removed
-  bool network = false;                 // may make Internet sockets
+  bool network = false;                 // may make Internet sockets, and resolve names
   std::vector<uint16_t> connect_ports;  // of TCP servers; with `network` only
+  bool accept = false;                  // takes connections on sockets that listen already
+  bool io_uring = false;                // uses a ring that was made, and restricted, before
 };
 
 // Returns sentences about what this kernel lacks, to be logged; an error when something that it has failed.

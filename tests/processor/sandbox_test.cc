@@ -193,7 +193,11 @@ TEST(Sandbox, TheNetworkIsThoseTcpPortsOnly) {
   };
   const ConfineOptions options{.network = true, .connect_ports = {1}};
   EXPECT_EQ(end_after([&] { return connect_to(1); }, options), ECONNREFUSED) << "allowed; nobody listens on port 1";
-  EXPECT_EQ(end_after([] { return socket(AF_UNIX, SOCK_STREAM, 0); }, options), -SIGSYS);
+  // Name resolution tries these, and has to go on.
+  EXPECT_EQ(end_after([] { return error_of(socket(AF_UNIX, SOCK_STREAM, 0)); }, options), EAFNOSUPPORT);
+  EXPECT_EQ(end_after([] { return error_of(socket(AF_NETLINK, SOCK_RAW, 0)); }, options), EAFNOSUPPORT);
+  EXPECT_EQ(end_after([] { return socket(AF_PACKET, SOCK_RAW, 0); }, options), -SIGSYS);
+  EXPECT_EQ(end_after([] { return accept4(3, nullptr, nullptr, 0); }, options), -SIGSYS);
   EXPECT_EQ(end_after([] { return bind(3, nullptr, 0); }, options), -SIGSYS);
   if (landlock_abi() >= 4) {
     EXPECT_EQ(end_after([&] { return connect_to(2); }, options), EACCES);
