@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Encoder: profiles and metrics to the documents that Elasticsearch and Kibana know, as bodies of bulk requests. Keeps
-// the sets of what was written already, so that stacks, frames and executables go out once in three hours. Does not
-// send. Export thread. Documents: docs/elasticsearch.md.
+// the sets of what was written already, so that stacks, frames and executables go out once in three hours. Counts
+// samples_received, samples_without_document, items_encoded and what it had to leave out. Does not send. Export thread.
+// Documents: docs/elasticsearch.md.
 #pragma once
 
 #include <functional>

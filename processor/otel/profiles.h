@@ -169,6 +169,9 @@ inline constexpr std::string_view kHtlHash = "process.executable.build_id.htlhas
 inline constexpr std::string_view kGnuBuildId = "process.executable.build_id.gnu";       // of a mapping
 inline constexpr std::string_view kThreadName = "thread.name", kThreadId = "thread.id";  // of a sample
 inline constexpr std::string_view kCpu = "cpu.logical_number";                           // of a sample
+// Of a resource, as Universal Profiling names them: what a host's documents need for its share of CPU time.
+inline constexpr std::string_view kPresentCpuCores = "profiling.agent.config.present_cpu_cores";  // integer
+inline constexpr std::string_view kAgentVersion = "profiling.agent.version";
 }  // namespace key
 
 }  // namespace splitprof::otel
