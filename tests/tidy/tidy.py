@@ -93,7 +93,7 @@ ALLOWED = {
     "processor/telemetry": ("processor/http/server.h",),
     # OpenTelemetry's side: one model, and what reads, makes and sends it. Nothing here knows of BPF or the sampler.
     "processor/otel": (),
-    "processor/http": ("processor/config/",),
+    "processor/http": ("processor/config/", "processor/telemetry/"),
     "processor/backlog": ("processor/pipelines/message.h", "processor/telemetry/"),
     "processor/metrics": OPEN_TELEMETRY,
     "processor/elasticsearch": (*OPEN_TELEMETRY, "processor/http/", "processor/backlog/"),
