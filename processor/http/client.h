@@ -31,6 +31,8 @@ struct Response {
   std::string product;      // header X-Elastic-Product
 };
 
+struct ServerState;
+
 // How one kind of server is spoken to: TLS, proxy, credentials, time. Prepared once, from the configuration; files of
 // certificates are read here, before the sandbox is shut.
 class Server {
@@ -40,14 +42,15 @@ class Server {
 
  private:
   friend class Client;
-  struct State;
-  explicit Server(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  explicit Server(std::unique_ptr<ServerState> state);
+  std::unique_ptr<ServerState> state_;
 };
 
 class Client {
  public:
-  // An error: no answer came (Errc::timed_out, gone, io, too_large), with libcurl's words.
+  // An error: no answer came, and why in libcurl's words, without secrets. Errc::io, when there was no connection at
+  // all, malformed, when the URL is none: nothing was sent. Errc::timed_out, gone, too_large: the server may have read
+  // the request.
   using Done = std::function<void(Result<Response>)>;
 
   Client();
