@@ -36,6 +36,7 @@ class Encoder {
   // The server keeps executables in a data stream: from now on they are created, not updated.
   void create_executables();
   uint64_t pending_bytes() const;  // of bodies that were begun
+  uint64_t memory_bytes() const;   // of the sets of what was written
 
  private:
   struct State;

@@ -96,7 +96,7 @@ ALLOWED = {
     "processor/http": ("processor/config/", "processor/telemetry/"),
     "processor/backlog": ("processor/pipelines/message.h", "processor/telemetry/"),
     "processor/metrics": OPEN_TELEMETRY,
-    "processor/elasticsearch": (*OPEN_TELEMETRY, "processor/http/", "processor/backlog/"),
+    "processor/elasticsearch": (*OPEN_TELEMETRY, "processor/http/", "processor/backlog/", "processor/export/utf8.h"),
     "processor/otlp": (*OPEN_TELEMETRY, "processor/http/", "processor/backlog/", "processor/export/utf8.h"),
     "processor/receivers": (*OPEN_TELEMETRY, "processor/traces/", "processor/elf/", "processor/ingest/", "bpf/counters.def"),
     # The launcher links neither daemon. The list of capabilities is text, and the summary is a plain value; it checks
