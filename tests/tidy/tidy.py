@@ -83,6 +83,8 @@ ALLOWED = {
     "processor/dwarf": ("processor/elf/", "processor/ingest/input.h"),
     "processor/symbols": ("processor/dwarf/", "processor/elf/", "processor/dwarf/", "processor/traces/", "processor/ingest/input.h"),
     "processor/traces": ("bpf/abi.h", "bpf/counters.def"),
+    "processor/metrics": ("processor/config/profiling_options.h", "processor/otel/", "processor/pipelines/component.h",
+                          "processor/telemetry/", "processor/traces/index_table.h"),
     "processor/export": ("processor/traces/", "bpf/abi.h", "bpf/counters.def"),
     "processor/ingest": ("processor/elf/local_file.h", "processor/telemetry/", "schema/", "bpf/abi.h",
                          "bpf/counters.def"),
