@@ -16,8 +16,9 @@ class ElasticsearchExporter final : public ProfilesConsumer, public MetricsConsu
  public:
   // Opens the backlogs, `profiles` and `metrics` in the folder of options.backlog (none, when that names no folder),
   // and reads certificates: before the sandbox is shut. `client` outlives it. `seed`: of jitter and downsampling.
+  // `now`: the time until the first tick().
   static Result<std::unique_ptr<ElasticsearchExporter>> make(const ElasticsearchOptions& options, http::Client& client,
-                                                             uint64_t seed);
+                                                             const Times& now, uint64_t seed);
   ~ElasticsearchExporter() override;
 
   void consume(const otel::Profiles& batch) override;
