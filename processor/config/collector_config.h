@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -34,6 +35,7 @@ struct TelemetryOptions {
   bool enabled = true;
   std::string host = "localhost";
   uint16_t port = 8888;
+  std::string log_level;  // of service.telemetry.logs; empty: as the command line says
 };
 
 struct CollectorConfig {
@@ -58,5 +60,10 @@ struct ConfigSources {
 Result<CollectorConfig> read_collector_config(const ConfigSources& sources);
 // The merged document as YAML, secrets as [REDACTED].
 Result<std::string> print_collector_config(const ConfigSources& sources);
+
+namespace config {
+// Every key that is understood, as "exporters.elasticsearch.tls.ca_file"; for the page that lists them.
+std::set<std::string> known_keys();
+}  // namespace config
 
 }  // namespace splitprof

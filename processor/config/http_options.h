@@ -38,6 +38,7 @@ struct RetryOptions {
   bool enabled = true;
   uint32_t max_retries = 2;
   uint64_t initial_interval_ns = 100'000'000, max_interval_ns = 60'000'000'000;
+  uint64_t max_elapsed_ns = 0;               // of one message, since its first try; 0: no end but max_retries
   std::vector<int> on_status{429};           // of whole answers
   std::vector<int> on_document_status{429};  // of single documents
 };

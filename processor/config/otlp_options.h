@@ -29,7 +29,7 @@ struct OtlpHttpOptions {
   std::string profiles_endpoint, metrics_endpoint;  // whole URLs
   bool json = false;                                // else protobuf
   HttpOptions http;
-  QueueOptions queue;
+  QueueOptions queue;  // each batch is a request: sizes and flush_timeout are 0
   RetryOptions retry;
   BacklogOptions backlog;
 };
@@ -44,7 +44,8 @@ struct FileExporterOptions {
   uint64_t max_megabytes = 100;
   uint32_t max_days = 0;  // 0: for ever
   uint32_t max_backups = 100;
-  bool zstd = false;  // each batch one frame
+  bool local_time = false;  // in the names of rotated files; else UTC
+  bool zstd = false;        // each batch one frame
   uint64_t flush_interval_ns = 1'000'000'000;
 };
 
