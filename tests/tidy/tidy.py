@@ -94,7 +94,7 @@ ALLOWED = {
     # OpenTelemetry's side: one model, and what reads, makes and sends it. Nothing here knows of BPF or the sampler.
     "processor/otel": (),
     "processor/http": ("processor/config/", "processor/telemetry/"),
-    "processor/backlog": ("processor/pipelines/message.h", "processor/telemetry/"),
+    "processor/backlog": ("processor/pipelines/message.h", "processor/telemetry/", "processor/elf/bytes.h"),
     "processor/metrics": (*OPEN_TELEMETRY, "processor/traces/index_table.h"),
     "processor/elasticsearch": (*OPEN_TELEMETRY, "processor/http/", "processor/backlog/", "processor/export/utf8.h"),
     "processor/otlp": (*OPEN_TELEMETRY, "processor/http/", "processor/backlog/", "processor/export/utf8.h"),
