@@ -4,14 +4,12 @@
 #include <fmt/format.h>
 
 #include "bpf/abi.h"
-#include "processor/export/utf8.h"
 
 namespace splitprof {
 
 namespace {
 
 constexpr size_t kMaxTextBytes = 1024;  // names of C++ templates go beyond; nobody reads that far
-constexpr std::string_view kEllipsis = "…";
 
 FrameClass class_of(Frame::Kind kind) {
   switch (kind) {
@@ -130,22 +128,6 @@ DisplayFrame Names::without_symbol(const Frame& frame, ModuleId module) {
   const auto text =
       path.empty() ? intern("[unknown]") : intern(fmt::format("{}+{:#x}", file_name_of(path), frame.address));
   return {.text = text, .module = module, .frame_class = class_of(frame.kind)};
-}
-
-std::string printable_text(std::string_view text, size_t max_bytes) {
-  std::string out;
-  while (!text.empty()) {
-    const auto character = next_character(text);
-    const bool keep = character.valid && is_harmless(character.value);
-    const std::string_view bytes = keep ? text.substr(0, character.bytes) : "?";
-    if (out.size() + bytes.size() + kEllipsis.size() > max_bytes && text.size() > kEllipsis.size()) {
-      out += kEllipsis;
-      break;
-    }
-    out += bytes;
-    text.remove_prefix(character.bytes);
-  }
-  return out;
 }
 
 }  // namespace splitprof

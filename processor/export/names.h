@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "processor/export/printable.h"
 #include "processor/traces/profile.h"
 #include "processor/traces/symbolizer.h"
 
@@ -66,8 +67,5 @@ class Names {
   std::vector<uint32_t> first_line_;  // of each frame, and one past the last
   std::vector<TextId> processes_;
 };
-
-// `text` made fit to be shown, at most `max_bytes` long.
-std::string printable_text(std::string_view text, size_t max_bytes);
 
 }  // namespace splitprof

@@ -98,7 +98,8 @@ ALLOWED = {
     "processor/metrics": (*OPEN_TELEMETRY, "processor/traces/index_table.h"),
     "processor/elasticsearch": (*OPEN_TELEMETRY, "processor/http/", "processor/backlog/", "processor/export/utf8.h"),
     "processor/otlp": (*OPEN_TELEMETRY, "processor/http/", "processor/backlog/", "processor/export/utf8.h"),
-    "processor/receivers": (*OPEN_TELEMETRY, "processor/traces/", "processor/elf/", "processor/ingest/", "bpf/counters.def"),
+    "processor/receivers": (*OPEN_TELEMETRY, "processor/traces/", "processor/elf/", "processor/ingest/",
+                            "processor/export/printable.h", "bpf/counters.def"),
     # The launcher links neither daemon. The list of capabilities is text, and the summary is a plain value; it checks
     # configurations and lists backlogs, which administrators own.
     "processor/command": ("processor/export/summary.h", "sampler/privileges/capabilities.def", "processor/config/",
