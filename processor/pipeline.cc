@@ -23,14 +23,14 @@ Pipeline::Pipeline(Input& input, Metrics& metrics, Options options)
       questions_(input),
       orderer_(metrics),
       upload_(questions_, metrics),
-      executables_(questions_, upload_, host_tables_, metrics,
+      executables_(questions_, upload_, host_tables_, metrics, options_.hash_files,
                    [this] {
                      processes_.on_files_changed();
                      may_release_ = true;
                    }),
-      processes_(questions_, executables_, upload_, metrics),
+      processes_(questions_, executables_, upload_, metrics, options_.variables),
       rewalk_(executables_, host_tables_, metrics),
-      profile_(std::make_unique<Profile>()) {
+      profile_(make_profile()) {
   processes_.on_change = [this] { may_release_ = true; };
   for (const Pid pid : options_.only) wanted_.emplace(pid, 0);
 }
@@ -68,7 +68,7 @@ void Pipeline::on_record(const RecordEvent& event) {
     return;
   }
   if (const auto* sample = std::get_if<SampleRecord>(&record)) {
-    if (is_wanted(sample->pid)) processes_.on_arrival(*sample);
+    if (is_wanted(sample->pid) && !is_too_young(*sample)) processes_.on_arrival(*sample);
     processes_.advance(sample->time_ns);
     orderer_.push(sample->time_ns, event.message.size_bytes());
   } else if (const auto* process = std::get_if<ProcessRecord>(&record)) {
@@ -105,6 +105,10 @@ void Pipeline::handle(Record& record) {
 void Pipeline::on_sample(SampleRecord& sample) {
   if (!is_wanted(sample.pid)) {
     ++metrics_.samples_filtered;
+    return;
+  }
+  if (is_too_young(sample)) {
+    ++metrics_.samples_too_young;
     return;
   }
   if (sample.process.value == 0) ++metrics_.samples_without_process;
@@ -196,16 +200,31 @@ void Pipeline::aggregate(const SampleRecord& sample, Process& process) {
                                                   .start_time_ns = process.start_time_ns,
                                                   .process_name = process.name,
                                                   .executable_path = process.executable_path,
-                                                  .cgroup = process.cgroup});
+                                                  .cgroup = process.cgroup,
+                                                  .environment = process.environment});
     process.profile = profile_number_;
   }
-  profile_->add(process.resource, frames_, sample.end, sample.time_ns, sample.value);
+  profile_->add(process.resource, frames_, sample.end, sample.time_ns, sample.value, sample.tid.value, sample.comm,
+                sample.cpu);
   ++metrics_.samples_aggregated;
 }
 
 std::unique_ptr<Profile> Pipeline::take_profile() {
   ++profile_number_;
-  return std::exchange(profile_, std::make_unique<Profile>());
+  metrics_.moments_dropped += profile_->moments_dropped();
+  return std::exchange(profile_, make_profile());
+}
+
+std::unique_ptr<Profile> Pipeline::make_profile() const {
+  return std::make_unique<Profile>(ProfileLimits{.max_moments = options_.max_moments});
+}
+
+// A process began at a time of CLOCK_BOOTTIME, which runs while the machine sleeps; a sample's time is of
+// CLOCK_MONOTONIC, which does not.
+bool Pipeline::is_too_young(const SampleRecord& sample) const {
+  if (options_.min_process_age_ns == 0 || !clock_sync_ || sample.start_time_ns == 0) return false;
+  const uint64_t time_ns = sample.time_ns + (clock_sync_->boottime_ns - clock_sync_->monotonic_ns);
+  return time_ns < sample.start_time_ns + options_.min_process_age_ns;
 }
 
 }  // namespace splitprof

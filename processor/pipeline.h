@@ -23,10 +23,14 @@ namespace splitprof {
 class Pipeline {
  public:
   struct Options {
-    std::vector<Pid> only;              // these processes and their descendants; empty: all
-    uint64_t hold_ns = 2'000'000'000;   // how long a sample may wait for mappings and files
-    size_t max_held = 1u << 14;         // samples
-    size_t max_held_bytes = 64u << 20;  // of their frames and stacks: 2,000 of the largest
+    std::vector<Pid> only;               // these processes and their descendants; empty: all
+    uint64_t hold_ns = 2'000'000'000;    // how long a sample may wait for mappings and files
+    size_t max_held = 1u << 14;          // samples
+    size_t max_held_bytes = 64u << 20;   // of their frames and stacks: 2,000 of the largest
+    size_t max_moments = 0;              // samples of a profile whose time and thread are kept
+    bool hash_files = false;             // read the identifiers by which OpenTelemetry knows files
+    uint64_t min_process_age_ns = 0;     // samples of younger processes are dropped
+    std::vector<std::string> variables;  // of processes' environments, to be read
   };
 
   Pipeline(Input& input, Metrics& metrics, Options options);
@@ -71,7 +75,9 @@ class Pipeline {
   void release(Held& held, bool last);
   void aggregate(const SampleRecord& sample, Process& process);
   bool is_wanted(Pid pid) const { return wanted_.empty() || wanted_.contains(pid); }
+  bool is_too_young(const SampleRecord& sample) const;
   void on_tick(uint64_t now_ns);
+  std::unique_ptr<Profile> make_profile() const;
 
   Metrics& metrics_;
   const Options options_;

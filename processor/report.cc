@@ -82,7 +82,7 @@ RunSummary summarize(const Run& run, const Metrics& metrics, const ProcessorOpti
       {.equation = "published = consumed + abandoned",
        .left = sampler["published"],
        .right = sampler["consumed"] + sampler["abandoned"]},
-      {.equation = "samples_consumed = samples_aggregated + samples_malformed + samples_filtered",
+      {.equation = "samples_consumed = samples_aggregated + samples_malformed + samples_filtered + samples_too_young",
        .left = metrics.samples_consumed,
        .right = samples_accounted(metrics)},
   };

@@ -6,6 +6,7 @@
 namespace splitprof {
 namespace {
 
+constexpr uint64_t kTickNs = 100'000'000;
 constexpr uint64_t kSecondNs = 1'000'000'000;
 constexpr uint64_t kStopNs = 2 * kSecondNs;  // to be told that sampling has stopped, and to be told the counters
 // The sampler drains BPF's ring at least ten times a second, so two ticks of 100 ms without a record mean: no more.
@@ -19,18 +20,24 @@ constexpr uint64_t kNameNs = 60 * kSecondNs;  // symbols of a thousand files, re
 Run::Run(Input& input, Metrics& metrics, Options options)
     : input_(input),
       options_(std::move(options)),
-      pipeline_(input, metrics, {.only = options_.only}),
+      pipeline_(input, metrics,
+                {.only = options_.only,
+                 .max_moments = options_.max_moments,
+                 .hash_files = options_.hash_files,
+                 .min_process_age_ns = options_.min_process_age_ns,
+                 .variables = options_.variables}),
       loader_(
           pipeline_.questions(), pipeline_.executables(),
           [this](const Executable& executable) { return pipeline_.process_table().user_of(executable); }, store_,
-          metrics) {}
+          metrics),
+      random_(options_.seed) {}
 
 Result<> Run::run() {
   auto& questions = pipeline_.questions();
   questions.ask(AskHost{}, [this](Result<AnswerValue> answer) {
     if (auto host = answer_as<Host>(std::move(answer))) host_ = std::move(*host);
   });
-  questions.ask(Configure{.hz = options_.hz, .cpus = {}, .idle = false}, [this](Result<AnswerValue> answer) {
+  questions.ask(configuration(), [this](Result<AnswerValue> answer) {
     if (!answer) {
       failure_ = answer.error();
       return;
@@ -98,12 +105,16 @@ void Run::go_on(uint64_t now_ns) {
     case Phase::sampling:
       if (sampling_since_ns_ == 0 && now_ns != 0) {
         sampling_since_ns_ = now_ns;
-        next_report_ns_ = now_ns + options_.report_interval_ns;
+        next_report_ns_ = now_ns + next_interval_ns();
+        next_decision_ns_ = now_ns + options_.sampling_interval_ns;
+        interval_.end_ns = now_ns;
       }
       if (now_ns >= next_progress_ns_ && now_ns != 0) {
         next_progress_ns_ = now_ns + kSecondNs;
         on_progress();
       }
+      if (options_.sampling_percent < 100 && now_ns >= next_decision_ns_) decide_about_sampling();
+      if (options_.counters_interval_ns != 0 && now_ns >= next_counters_ns_ && now_ns != 0) ask_counters();
       if (options_.report_interval_ns != 0 && now_ns >= next_report_ns_) begin_report();
       if (reported_ != nullptr && loader_.load_for(*reported_)) finish_report();
       if (options_.duration_ns != 0 && sampling_since_ns_ != 0 && now_ns >= sampling_since_ns_ + options_.duration_ns)
@@ -130,7 +141,7 @@ void Run::go_on(uint64_t now_ns) {
       pipeline_.flush_held();
       loader_.load_kernel(pipeline_.kernel_symbol_changes());
       if (reported_ != nullptr) finish_report();
-      reported_ = pipeline_.take_profile();
+      reported_ = take_profile();
       enter(Phase::naming);
       break;
     case Phase::naming:
@@ -144,10 +155,46 @@ void Run::go_on(uint64_t now_ns) {
 }
 
 void Run::begin_report() {
-  next_report_ns_ += options_.report_interval_ns;
+  next_report_ns_ = std::max(next_report_ns_, now_ns_ - kTickNs) + next_interval_ns();  // no two at once after a stall
   if (reported_ != nullptr) finish_report();  // its symbols take longer than an interval: with what there is
   loader_.load_kernel(pipeline_.kernel_symbol_changes());
-  reported_ = pipeline_.take_profile();
+  reported_ = take_profile();
+}
+
+std::unique_ptr<Profile> Run::take_profile() {
+  interval_ = {.begin_ns = interval_.end_ns, .end_ns = now_ns_};
+  return pipeline_.take_profile();
+}
+
+// An interval of its own length for each report, so that a thousand hosts do not send at the same moment.
+uint64_t Run::next_interval_ns() {
+  const auto interval_ns = static_cast<double>(options_.report_interval_ns);
+  return static_cast<uint64_t>(interval_ns * (1 + options_.report_jitter * (2 * chance() - 1)));
+}
+
+double Run::chance() {
+  return static_cast<double>(random_() >> 11) * 0x1p-53;
+}
+
+Configure Run::configuration() {
+  const bool on = options_.sampling_percent >= 100 || chance() * 100 < options_.sampling_percent;
+  return {.hz = on ? options_.hz : 0, .cpus = options_.cpus, .idle = options_.idle};
+}
+
+void Run::decide_about_sampling() {
+  next_decision_ns_ = now_ns_ + options_.sampling_interval_ns;
+  pipeline_.questions().ask(configuration(), [](Result<AnswerValue> answer) {
+    if (!answer) log::warn("sampling goes on as before: {}", answer.error().message);
+  });
+}
+
+void Run::ask_counters() {
+  next_counters_ns_ = now_ns_ + options_.counters_interval_ns;
+  if (std::exchange(counters_asked_, true)) return;  // the last answer is still to come
+  pipeline_.questions().ask(AskCounters{}, [this](Result<AnswerValue> answer) {
+    counters_asked_ = false;
+    if (const auto counters = answer_as<Counters>(std::move(answer))) on_counters(*counters);
+  });
 }
 
 void Run::finish_report() {

@@ -10,6 +10,11 @@ namespace {
 
 constexpr size_t kMaxOpenDebugFiles = 128;  // of the descriptors that Executables leaves; two for some executables
 
+Module module_of(const Executable& executable) {
+  return {
+      .path = executable.path, .build_id = executable.build_id, .htl_hash = executable.htl_hash, .go = executable.go};
+}
+
 }  // namespace
 
 void SymbolLoader::load_kernel(uint64_t version) {
@@ -64,8 +69,7 @@ void SymbolLoader::collect(const Profile& profile) {
   for (auto& [place, addresses] : wanted_) {
     std::sort(addresses.begin(), addresses.end());
     addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
-    if (const auto* executable = executables_.at(place))
-      store_.set_module(place, {.path = executable->path, .build_id = executable->build_id});
+    if (const auto* executable = executables_.at(place)) store_.set_module(place, module_of(*executable));
   }
 }
 
@@ -88,7 +92,7 @@ bool SymbolLoader::advance(uint32_t place) {
     return true;
   }
   // The build id is known since the file was compiled.
-  store_.set_module(place, {.path = executable->path, .build_id = executable->build_id});
+  store_.set_module(place, module_of(*executable));
   auto& source = sources_[place];
   source.last_used = ++uses_;
   if (source.state == Source::State::unknown) {

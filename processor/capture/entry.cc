@@ -70,6 +70,12 @@ struct PutValue {
       put(out, *text);
     put(out, host.online_cpus);
     put_list(out, host.sampler_pids);
+    put(out, host.kernel_build_id);
+    put(out, host.modules.size());
+    for (const auto& [name, build_id] : host.modules) {
+      put(out, name);
+      put(out, build_id);
+    }
   }
   void operator()(const Counters& counters) {
     kind(AnswerKind::counters);
@@ -245,6 +251,14 @@ Result<CapturedValue> read_value(Payload& in) {
         *text = TRY(in.text());
       host.online_cpus = TRY(in.number32());
       host.sampler_pids = TRY(in.list());
+      if (in.rest().empty()) return CapturedValue(std::move(host));  // of an older version
+      host.kernel_build_id = TRY(in.text());
+      const uint64_t modules = TRY(in.number());
+      for (uint64_t i = 0; i < modules; ++i) {
+        const auto name = TRY(in.text());
+        const auto build_id = TRY(in.text());
+        host.modules.emplace_back(name, build_id);
+      }
       return CapturedValue(std::move(host));
     }
     case AnswerKind::counters: {

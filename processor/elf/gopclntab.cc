@@ -85,6 +85,12 @@ Result<Bytes> next_part(const Bytes& whole, Bytes& header) {
 
 }  // namespace
 
+bool is_go(const ElfFile& file) {
+  for (const char* name : {".gopclntab", ".data.rel.ro.gopclntab", ".go.buildinfo", ".note.go.buildid"})
+    if (file.find_section(name) != nullptr) return true;
+  return false;
+}
+
 Result<GoSection> read_gopclntab(const ElfFile& file) {
   const bool go = file.find_section(".go.buildinfo") != nullptr || file.find_section(".note.go.buildid") != nullptr;
   for (const char* name : {".gopclntab", ".data.rel.ro.gopclntab", go ? ".data.rel.ro" : ""}) {

@@ -24,6 +24,9 @@ struct GoSection {
   ElfAddress text;  // runtime.text, which entries are counted from since Go 1.18; 0: unknown here
 };
 
+// A program with Go in it: told by its sections, nothing is read.
+bool is_go(const ElfFile& file);
+
 // not_found: no Go program, or one without section headers.
 Result<GoSection> read_gopclntab(const ElfFile& file);
 

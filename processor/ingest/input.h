@@ -76,6 +76,11 @@ struct AskDebugFile {
   std::string name;           // hexadecimal digits of a build id; or of a file, for dwz with at most one folder
   RuntimeAddress start, end;  // of the mapping whose file a link belongs to
 };
+// Answered by Text: see pick_variables(). An error unless the sampler was started with --allow-environment.
+struct AskEnvironment {
+  ProcessKey process;
+  std::vector<std::string> variables;  // their names
+};
 struct AskKernelSymbols {};  // answered by Text: /proc/kallsyms, at most 64 MiB
 struct AskHost {};           // answered by Host
 struct AskCounters {};       // answered by Counters
@@ -105,8 +110,9 @@ struct Configure {  // answered by Ok
   bool idle = false;
 };
 
-using Question = std::variant<AskMappings, AskDescription, AskMemory, AskMappedFile, AskExecutable, AskKernelSymbols,
-                              AskHost, AskCounters, InstallTable, RemoveTable, SetMappings, Configure, AskDebugFile>;
+using Question =
+    std::variant<AskMappings, AskDescription, AskMemory, AskMappedFile, AskExecutable, AskKernelSymbols, AskHost,
+                 AskCounters, InstallTable, RemoveTable, SetMappings, Configure, AskDebugFile, AskEnvironment>;
 
 struct Text {
   std::string bytes;
@@ -122,6 +128,8 @@ struct Host {
   std::string boot_id, machine_id, host_name, kernel_release, kernel_version, architecture;
   uint32_t online_cpus = 0;
   std::vector<uint32_t> sampler_pids;
+  std::string kernel_build_id;                               // lower-case hexadecimal; empty: unknown
+  std::vector<std::pair<std::string, std::string>> modules;  // names and build ids of those loaded when it was started
 };
 struct Counters {
   std::vector<std::pair<std::string, uint64_t>> values;

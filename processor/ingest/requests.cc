@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "processor/elf/local_file.h"
+#include "processor/ingest/environment.h"
 
 namespace splitprof {
 namespace {
@@ -67,6 +68,12 @@ std::string to_string(capnp::Data::Reader data) {
 
 capnp::Data::Reader to_data(const std::string& text) {
   return {reinterpret_cast<const kj::byte*>(text.data()), text.size()};
+}
+
+std::string hex_of(capnp::Data::Reader data) {
+  std::string digits;
+  for (const kj::byte byte : data) digits += fmt::format("{:02x}", byte);
+  return digits;
 }
 
 std::optional<std::vector<kj::byte>> bytes_of_hex(std::string_view digits) {
@@ -224,8 +231,12 @@ void Requests::send(Ticket ticket, const AskHost&) {
                   .kernel_version = host.getKernelVersion(),
                   .architecture = host.getArchitecture(),
                   .online_cpus = host.getOnlineCpus(),
-                  .sampler_pids = {}};
+                  .sampler_pids = {},
+                  .kernel_build_id = hex_of(host.getKernelBuildId()),
+                  .modules = {}};
         for (const uint32_t pid : host.getSamplerPids()) made.sampler_pids.push_back(pid);
+        for (const auto module : host.getModules())
+          made.modules.emplace_back(module.getName(), hex_of(module.getBuildId()));
         answer_(ticket, AnswerValue(std::move(made)));
       }));
 }
@@ -329,6 +340,16 @@ void Requests::send(Ticket ticket, const AskDebugFile& question) {
       break;
   }
   answer_with_file(ticket, request.send().getFile());
+}
+
+void Requests::send(Ticket ticket, const AskEnvironment& question) {
+  run(ticket, process(question.process)
+                  .environmentRequest()
+                  .send()
+                  .then([this, ticket,
+                         names = question.variables](capnp::Response<schema::Process::EnvironmentResults>&& response) {
+                    answer_(ticket, AnswerValue(Text{pick_variables(to_string(response.getEnvironment()), names)}));
+                  }));
 }
 
 }  // namespace splitprof

@@ -46,6 +46,7 @@ class Requests final : private kj::TaskSet::ErrorHandler {
   void send(Ticket, const SetMappings&);
   void send(Ticket, const Configure&);
   void send(Ticket, const AskDebugFile&);
+  void send(Ticket, const AskEnvironment&);
 
   schema::Process::Client& process(ProcessKey key);
   void answer_with_file(Ticket ticket, schema::OpenFile::Client file);

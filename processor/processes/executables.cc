@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "processor/elf/gopclntab.h"
+#include "processor/elf/htl_hash.h"
 #include "processor/elf/local_file.h"
 
 namespace splitprof {
@@ -45,16 +47,18 @@ struct Executables::Loaded {
   std::unique_ptr<ReadableFile> file;
   bool elf = false;
   std::vector<Segment> segments;
-  std::string build_id;
+  std::string build_id, htl_hash;
+  bool go = false;
   Result<CompiledTable> table = Error{Errc::not_found, "not compiled"};
 };
 
-Executables::Executables(Questions& questions, Upload& upload, HostTables& host_tables, Metrics& metrics,
+Executables::Executables(Questions& questions, Upload& upload, HostTables& host_tables, Metrics& metrics, bool hash,
                          std::function<void()> changed)
     : questions_(questions),
       upload_(upload),
       host_tables_(host_tables),
       metrics_(metrics),
+      hash_(hash),
       changed_(std::move(changed)) {}
 
 std::shared_ptr<MappedFile> Executables::find_or_open(const MappedFileKey& key, const OpenBy& by, uint64_t now_ns) {
@@ -227,14 +231,17 @@ Executable* Executables::at(uint32_t number) {
 void Executables::load(Executable& executable) {
   executable.table = Executable::Table::compiling;
   questions_.start(work(
-      [file = std::move(executable.file)]() mutable {
+      [file = std::move(executable.file), hash = hash_ && executable.htl_hash.empty()]() mutable {
         Loaded loaded;
         loaded.file = std::move(file);
+        if (hash)
+          if (auto made = read_htl_hash(*loaded.file)) loaded.htl_hash = std::move(*made);
         const auto elf = ElfFile::open(*loaded.file);
         loaded.elf = elf.has_value();
         if (!elf) return loaded;
         loaded.segments.assign(elf->segments().begin(), elf->segments().end());
         loaded.build_id = elf->build_id();
+        loaded.go = is_go(*elf);
         loaded.table = compile_table(*elf);
         return loaded;
       },
@@ -246,6 +253,8 @@ void Executables::on_loaded(Executable& executable, Loaded loaded) {
   executable.file = std::move(loaded.file);
   executable.segments = std::move(loaded.segments);
   executable.build_id = std::move(loaded.build_id);
+  executable.go = loaded.go;
+  if (executable.htl_hash.empty()) executable.htl_hash = std::move(loaded.htl_hash);
   executable.has_rows = loaded.table.has_value();
   if (!loaded.elf) ++metrics_.files_not_elf;
   if (!loaded.table) {

@@ -28,6 +28,8 @@ struct Executable {
   FileIdentity identity;
   std::string path;                    // of the mapping by which it was found first
   std::string build_id;                // lower-case hexadecimal; empty: none
+  std::string htl_hash;                // see processor/elf/htl_hash.h; empty: not asked for, or not readable
+  bool go = false;                     // a program with Go in it
   bool loaded = false;                 // the headers have been read, or could not be
   std::vector<Segment> segments;       // empty: no ELF file that could be read
   std::unique_ptr<ReadableFile> file;  // null: never opened, lent to a worker, or closed
@@ -70,7 +72,8 @@ struct OpenBy {
 class Executables {
  public:
   // `changed` is called whenever a file has become resolvable or settled, or its table is in `host_tables` again.
-  Executables(Questions& questions, Upload& upload, HostTables& host_tables, Metrics& metrics,
+  // `hash`: read the identifiers by which OpenTelemetry knows files.
+  Executables(Questions& questions, Upload& upload, HostTables& host_tables, Metrics& metrics, bool hash,
               std::function<void()> changed);
   Executables(const Executables&) = delete;
   Executables& operator=(const Executables&) = delete;
@@ -121,6 +124,7 @@ class Executables {
   Upload& upload_;
   HostTables& host_tables_;
   Metrics& metrics_;
+  const bool hash_;
   std::function<void()> changed_;
   std::map<MappedFileKey, std::shared_ptr<MappedFile>> files_;
   std::map<uint64_t, std::shared_ptr<MappedFile>> vdsos_;  // by length

@@ -35,6 +35,7 @@ struct Process {
   NameSource name_source = NameSource::none;
   std::string executable_path;
   std::string cgroup;
+  std::vector<std::pair<std::string, std::string>> environment;  // the variables that were asked for
 
   std::vector<ProcessMapping> mappings;  // sorted by start, not overlapping; executable ones only
   // The mappings are all that there are, from `maps` or because the side band told of the program from its exec on; as
@@ -46,6 +47,7 @@ struct Process {
   bool in_kernel = false;       // the kernel is told its mappings
   Asked maps = Asked::never;
   Asked description = Asked::never;
+  Asked variables = Asked::never;
   uint64_t exec_key = 0;  // for AskExecutable; 0: none
 
   uint64_t exec_ns = 0;  // CLOCK_MONOTONIC, like all that follow; 0: its exec was not seen

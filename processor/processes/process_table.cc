@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "bpf/abi.h"
+#include "processor/ingest/environment.h"
+#include "shared/log.h"
 
 namespace splitprof {
 namespace {
@@ -37,10 +39,11 @@ bool has_user_stack(const SampleRecord& sample) {
 }  // namespace
 
 ProcessTable::ProcessTable(Questions& questions, Executables& executables, Upload& upload, Metrics& metrics,
-                           Limits limits)
+                           std::vector<std::string> variables, Limits limits)
     : questions_(questions),
       executables_(executables),
       metrics_(metrics),
+      variables_(std::move(variables)),
       limits_(limits),
       files_(executables, metrics),
       lists_(executables, upload, limits.table_patience_ns, [this](Process& process, ProcessMapping& mapping) {
@@ -166,6 +169,8 @@ void ProcessTable::ask_what_is_missing(const std::shared_ptr<Process>& process, 
       ask_description(process, sample.cgroup_id);
     }
   }
+  if (!variables_.empty() && process->key.value != 0 && process->variables == Asked::never && lives(*process))
+    ask_environment(process);
   if (!has_user_stack(sample)) return;
   if (process->maps != Asked::waiting && (!process->wants_files || process->awaits_program)) {
     if (!process->wants_files && process->complete) ++metrics_.processes_not_asked;
@@ -193,6 +198,27 @@ void ProcessTable::ask_description(const std::shared_ptr<Process>& process, uint
   questions_.ask(AskDescription{process->key}, [this, process, cgroup_id](Result<AnswerValue> answer) {
     on_description(*process, cgroup_id, answer_as<Description>(std::move(answer)));
   });
+}
+
+void ProcessTable::ask_environment(const std::shared_ptr<Process>& process) {
+  ++metrics_.environments_asked;
+  process->variables = Process::Asked::waiting;
+  questions_.ask(AskEnvironment{process->key, variables_}, [this, process](Result<AnswerValue> answer) {
+    on_environment(*process, answer_as<Text>(std::move(answer)));
+  });
+}
+
+void ProcessTable::on_environment(Process& process, Result<Text> picked) {
+  process.variables = picked ? Process::Asked::answered : Process::Asked::failed;
+  if (picked) {
+    process.environment = split_variables(picked->bytes);
+    process.profile = 0;  // it is another resource now
+  } else {
+    ++metrics_.environments_refused;
+    if (picked.error().code != Errc::gone && !std::exchange(environment_refused_, true))
+      log::warn("no environment of pid {}: {} (said once)", process.pid.value, picked.error().message);
+  }
+  on_change();
 }
 
 bool ProcessTable::synchronise(const std::shared_ptr<Process>& process) {
@@ -251,7 +277,8 @@ void ProcessTable::on_description(Process& process, uint64_t cgroup_id, Result<D
 
 bool ProcessTable::ready(Process& process) {
   using Asked = Process::Asked;
-  if (process.maps == Asked::waiting || process.description == Asked::waiting) return false;
+  for (const Asked asked : {process.maps, process.description, process.variables})
+    if (asked == Asked::waiting) return false;
   if (process.awaits_program) files_.open_all(process, lives(process), now_ns_);
   if (process.awaits_program) return false;
   if (process.resolvable) return true;

@@ -29,9 +29,12 @@ class ProcessTable {
     uint64_t max_sync_pause_ns = 64'000'000'000;
   };
 
-  ProcessTable(Questions& questions, Executables& executables, Upload& upload, Metrics& metrics)
-      : ProcessTable(questions, executables, upload, metrics, Limits()) {}
-  ProcessTable(Questions& questions, Executables& executables, Upload& upload, Metrics& metrics, Limits limits);
+  // `variables`: names of those to be read of processes' environments.
+  ProcessTable(Questions& questions, Executables& executables, Upload& upload, Metrics& metrics,
+               std::vector<std::string> variables)
+      : ProcessTable(questions, executables, upload, metrics, std::move(variables), Limits()) {}
+  ProcessTable(Questions& questions, Executables& executables, Upload& upload, Metrics& metrics,
+               std::vector<std::string> variables, Limits limits);
   ProcessTable(const ProcessTable&) = delete;
   ProcessTable& operator=(const ProcessTable&) = delete;
 
@@ -71,6 +74,8 @@ class ProcessTable {
   void ask_what_is_missing(const std::shared_ptr<Process>& process, const SampleRecord& sample);
   void ask_mappings(const std::shared_ptr<Process>& process);
   void ask_description(const std::shared_ptr<Process>& process, uint64_t cgroup_id);
+  void ask_environment(const std::shared_ptr<Process>& process);
+  void on_environment(Process& process, Result<Text> picked);
   void on_mappings(const std::shared_ptr<Process>& process, Result<Text> text);
   void on_description(Process& process, uint64_t cgroup_id, Result<Description> description);
   void adopt(Process& process, const Process& before);
@@ -91,6 +96,7 @@ class ProcessTable {
   Questions& questions_;
   Executables& executables_;
   Metrics& metrics_;
+  const std::vector<std::string> variables_;
   const Limits limits_;
   ProcessFiles files_;
   KernelLists lists_;
@@ -99,6 +105,7 @@ class ProcessTable {
   uint64_t losses_ = 0;
   uint64_t next_sweep_ns_ = 0;
   uint64_t next_number_ = 1;
+  bool environment_refused_ = false;  // and it was said
   std::unordered_map<Pid, std::shared_ptr<Process>> by_pid_;
   std::unordered_map<ProcessKey, std::shared_ptr<Process>> by_key_;
   std::unordered_map<ProcessKey, uint32_t> arrivals_;  // samples of processes not known yet, in this second

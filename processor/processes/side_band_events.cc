@@ -55,6 +55,8 @@ void ProcessTable::on_fork(const ProcessRecord& event, const ProcessRecord::Fork
     child->exec_key = parent.exec_key;
     child->executable_path = parent.executable_path;
     child->cgroup = parent.cgroup;
+    child->environment = parent.environment;
+    child->variables = parent.variables == Process::Asked::answered ? parent.variables : Process::Asked::never;
     set_name(*child, parent.name_source, parent.name);
   }
   by_pid_[event.pid] = std::move(child);

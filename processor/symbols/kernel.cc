@@ -9,10 +9,12 @@
 namespace splitprof {
 namespace {
 
-constexpr size_t kMaxTextBytes = 64 << 20;       // as AskKernelSymbols promises
-constexpr size_t kMaxSymbols = 1 << 20;          // Linux 6.18 without modules has 122,158 lines
-constexpr size_t kMaxNameBytes = 512;            // KSYM_NAME_LEN, include/linux/kallsyms.h since 6.1
-constexpr size_t kMaxModules = 4096;             // of a few hundred ones; has to fit in 16 bits
+constexpr size_t kMaxTextBytes = 64 << 20;  // as AskKernelSymbols promises
+constexpr size_t kMaxSymbols = 1 << 20;     // Linux 6.18 without modules has 122,158 lines
+constexpr size_t kMaxNameBytes = 512;       // KSYM_NAME_LEN, include/linux/kallsyms.h since 6.1
+constexpr size_t kMaxModules = 4096;        // of a few hundred ones; has to fit in 16 bits
+constexpr uint64_t kPageBytes = 4096;
+constexpr std::string_view kBpf = "bpf";
 constexpr uint64_t kMaxFunctionBytes = 1 << 20;  // a BPF program of a million instructions comes near
 
 struct Line {
@@ -60,6 +62,7 @@ Result<KernelSymbols> KernelSymbols::parse(std::string_view kallsyms) {
   KernelSymbols symbols;
   std::vector<Line> lines;
   bool hidden = false;
+  uint64_t kernel_start = 0;
   while (!kallsyms.empty()) {
     const std::string_view text = kallsyms.substr(0, kallsyms.find('\n'));
     kallsyms.remove_prefix(std::min(text.size() + 1, kallsyms.size()));
@@ -70,6 +73,8 @@ Result<KernelSymbols> KernelSymbols::parse(std::string_view kallsyms) {
     }
     // The first lines do not tell: before Linux 6.15 x86-64 begins with per-CPU symbols whose address is 0.
     if (line->name == "_stext" && line->address == 0) hidden = true;
+    if (kernel_start == 0 && line->module.empty() && (line->name == "_stext" || line->name == "_text"))
+      kernel_start = line->address;
     if (is_function(line->type) && line->address != 0) lines.push_back(*line);
   }
   if (hidden || (lines.empty() && symbols.skipped_lines_ == 0))
@@ -82,7 +87,7 @@ Result<KernelSymbols> KernelSymbols::parse(std::string_view kallsyms) {
   lines.erase(std::unique(lines.begin(), lines.end(), same_address), lines.end());
 
   symbols.entries_.reserve(lines.size());
-  symbols.modules_.emplace_back();
+  symbols.modules_.push_back({.name = {}, .start = kernel_start == 0 ? UINT64_MAX : kernel_start});
   std::unordered_map<std::string_view, uint16_t> module_numbers = {{"", uint16_t{0}}};
   for (const Line& line : lines) {
     auto module = module_numbers.find(line.module);
@@ -92,8 +97,10 @@ Result<KernelSymbols> KernelSymbols::parse(std::string_view kallsyms) {
         continue;
       }
       module = module_numbers.emplace(line.module, static_cast<uint16_t>(symbols.modules_.size())).first;
-      symbols.modules_.emplace_back(line.module);
+      symbols.modules_.push_back({.name = std::string(line.module)});
     }
+    auto& start = symbols.modules_[module->second].start;
+    if (module->second != 0 || kernel_start == 0) start = std::min(start, line.address / kPageBytes * kPageBytes);
     symbols.entries_.push_back({.start = line.address,
                                 .name = static_cast<uint32_t>(symbols.names_.size()),
                                 .name_bytes = static_cast<uint16_t>(line.name.size()),
@@ -109,13 +116,15 @@ std::optional<KernelSymbols::Found> KernelSymbols::find(RuntimeAddress address) 
   if (after == entries_.begin()) return std::nullopt;
   const Entry& entry = *std::prev(after);
   if (address.value - entry.start >= kMaxFunctionBytes) return std::nullopt;
+  const Module& module = modules_[entry.module];
   return Found{.name = std::string_view(names_).substr(entry.name, entry.name_bytes),
-               .module = modules_[entry.module],
-               .start = RuntimeAddress(entry.start)};
+               .module = module.name,
+               .start = RuntimeAddress(entry.start),
+               .module_start = RuntimeAddress(module.name == kBpf ? entry.start : module.start)};
 }
 
 size_t KernelSymbols::memory_bytes() const {
-  return entries_.capacity() * sizeof(Entry) + names_.size() + modules_.capacity() * sizeof(std::string);
+  return entries_.capacity() * sizeof(Entry) + names_.size() + modules_.capacity() * sizeof(Module);
 }
 
 }  // namespace splitprof

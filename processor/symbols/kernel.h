@@ -22,6 +22,9 @@ class KernelSymbols {
     std::string_view name;    // lives as long as the table
     std::string_view module;  // empty: the kernel itself; "bpf": a BPF program
     RuntimeAddress start;
+    // What addresses in it are counted from, the same at every boot: _stext of the kernel, the page of a module's
+    // lowest function, a BPF program's own start.
+    RuntimeAddress module_start;
   };
 
   KernelSymbols() = default;
@@ -30,6 +33,9 @@ class KernelSymbols {
 
   // The function that holds `address`: kallsyms has no sizes, so it reaches to the next symbol, or 1 MiB.
   std::optional<Found> find(RuntimeAddress address) const;
+
+  // Of the kernel itself; 0: unknown.
+  RuntimeAddress start() const { return RuntimeAddress(entries_.empty() ? 0 : modules_.front().start); }
 
   size_t size() const { return entries_.size(); }
   size_t memory_bytes() const;
@@ -43,9 +49,14 @@ class KernelSymbols {
     uint16_t module;  // index into modules_
   };
 
+  struct Module {
+    std::string name;
+    uint64_t start = UINT64_MAX;
+  };
+
   std::vector<Entry> entries_;  // sorted by start, which are unique
   std::string names_;
-  std::vector<std::string> modules_;
+  std::vector<Module> modules_;  // the first one is the kernel
   uint64_t skipped_lines_ = 0;
 };
 

@@ -174,8 +174,9 @@ std::vector<Symbol> SymbolStore::symbolize(const Frame& frame) const {
 Module SymbolStore::module(const Frame& frame) const {
   if (frame.kind == Frame::Kind::kernel) {
     const auto found = kernel_.find(RuntimeAddress(address_to_look_up(frame)));
-    if (!found || found->module.empty()) return Module{.path = "[kernel]"};
-    return Module{.path = "[" + std::string(found->module) + "]"};
+    if (!found) return Module{.path = "[kernel]", .start = kernel_.start().value};
+    const auto name = found->module.empty() ? "[kernel]" : "[" + std::string(found->module) + "]";
+    return Module{.path = name, .start = found->module_start.value};
   }
   if (frame.kind != Frame::Kind::native) return {};
   const auto executable = executables_.find(frame.place);

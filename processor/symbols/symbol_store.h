@@ -18,12 +18,6 @@
 
 namespace splitprof {
 
-// Where to look a native or kernel frame up. A return address is the instruction after the call, which may belong to
-// the next function already.
-inline uint64_t address_to_look_up(const Frame& frame) {
-  return frame.return_address && frame.address > 0 ? frame.address - 1 : frame.address;
-}
-
 class SymbolStore final : public Symbolizer {
  public:
   explicit SymbolStore(size_t max_bytes = 256 << 20);

@@ -12,7 +12,7 @@ std::vector<NamedMetric> list(const Metrics& metrics) {
 }
 
 uint64_t samples_accounted(const Metrics& metrics) {
-  return metrics.samples_aggregated + metrics.samples_malformed + metrics.samples_filtered;
+  return metrics.samples_aggregated + metrics.samples_malformed + metrics.samples_filtered + metrics.samples_too_young;
 }
 
 }  // namespace splitprof

@@ -40,10 +40,12 @@ struct Profile::State {
   std::vector<StoredTrace> traces;
   std::vector<FrameId> trace_frames;  // of all traces, one after another
   std::vector<TraceCount> counts;
-  IndexTable frame_index, resource_index, trace_index, count_index;
+  std::vector<Thread> threads;
+  std::vector<Moment> moments;
+  IndexTable frame_index, resource_index, trace_index, count_index, thread_index;
 
   std::vector<FrameId> scratch;  // the trace that is being added
-  uint64_t samples = 0, first_sample_ns = 0, last_sample_ns = 0, dropped_by_limits = 0;
+  uint64_t samples = 0, first_sample_ns = 0, last_sample_ns = 0, dropped_by_limits = 0, moments_dropped = 0;
   std::array<uint64_t, SP_COUNT_MAX + 1> ended{};
   ResourceId other_resource = IndexTable::kNone;
   TraceId limit_trace = IndexTable::kNone;
@@ -66,6 +68,8 @@ struct Profile::State {
     for (const std::string* text : {&resource.process_name, &resource.executable_path, &resource.cgroup}) {
       sum = hash(text->data(), text->size(), sum);
     }
+    for (const auto& [name, text] : resource.environment)
+      sum = hash(text.data(), text.size(), hash(name.data(), name.size(), sum));
     return sum;
   }
 
@@ -137,6 +141,33 @@ struct Profile::State {
     }
     return &counts[found];
   }
+
+  // kNone: full.
+  ThreadId intern_thread(uint32_t tid, std::string_view name) {
+    const auto sum = hash(name.data(), name.size(), tid);
+    auto found = thread_index.find(
+        sum, [&](uint32_t position) { return threads[position].tid == tid && threads[position].name == name; });
+    if (found != IndexTable::kNone || threads.size() >= limits.max_threads) return found;
+    found = static_cast<ThreadId>(threads.size());
+    threads.push_back({tid, std::string(name)});
+    thread_index.insert(sum, found);
+    return found;
+  }
+
+  TraceCount& add(ResourceId resource, std::span<const Frame> stack, uint16_t end, uint64_t sampled_at_ns,
+                  uint64_t value) {
+    const auto trace = intern(stack, end);
+    TraceCount* count = trace == IndexTable::kNone ? nullptr : count_of(resource, trace, limits.max_counts);
+    if (count == nullptr || resource == other_resource) ++dropped_by_limits;
+    if (count == nullptr) count = count_of(resource, marker_trace(), SIZE_MAX);  // at most one more per resource
+    ++count->samples;
+    count->value += value;
+    ++samples;
+    ++ended[std::min<size_t>(end, SP_COUNT_MAX)];
+    first_sample_ns = first_sample_ns == 0 ? sampled_at_ns : std::min(first_sample_ns, sampled_at_ns);
+    last_sample_ns = std::max(last_sample_ns, sampled_at_ns);
+    return *count;
+  }
 };
 
 Profile::Profile(ProfileLimits limits) : state_(std::make_unique<State>()) {
@@ -162,17 +193,23 @@ ResourceId Profile::intern_resource(const Resource& resource) {
 
 void Profile::add(ResourceId resource, std::span<const Frame> frames, uint16_t end, uint64_t sampled_at_ns,
                   uint64_t value) {
+  state_->add(resource, frames, end, sampled_at_ns, value);
+}
+
+void Profile::add(ResourceId resource, std::span<const Frame> frames, uint16_t end, uint64_t sampled_at_ns,
+                  uint64_t value, uint32_t tid, std::string_view thread_name, uint32_t cpu) {
   State& s = *state_;
-  const auto trace = s.intern(frames, end);
-  TraceCount* count = trace == IndexTable::kNone ? nullptr : s.count_of(resource, trace, s.limits.max_counts);
-  if (count == nullptr || resource == s.other_resource) ++s.dropped_by_limits;
-  if (count == nullptr) count = s.count_of(resource, s.marker_trace(), SIZE_MAX);  // at most one more per resource
-  ++count->samples;
-  count->value += value;
-  ++s.samples;
-  ++s.ended[std::min<size_t>(end, SP_COUNT_MAX)];
-  s.first_sample_ns = s.first_sample_ns == 0 ? sampled_at_ns : std::min(s.first_sample_ns, sampled_at_ns);
-  s.last_sample_ns = std::max(s.last_sample_ns, sampled_at_ns);
+  const TraceCount& count = s.add(resource, frames, end, sampled_at_ns, value);
+  if (s.limits.max_moments == 0) return;
+  const auto thread = s.moments.size() < s.limits.max_moments ? s.intern_thread(tid, thread_name) : IndexTable::kNone;
+  if (thread == IndexTable::kNone) {
+    ++s.moments_dropped;
+    return;
+  }
+  s.moments.push_back({.time_ns = sampled_at_ns,
+                       .count = static_cast<uint32_t>(&count - s.counts.data()),
+                       .thread = thread,
+                       .cpu = cpu});
 }
 
 const std::vector<Frame>& Profile::frames() const {
@@ -195,6 +232,15 @@ uint16_t Profile::trace_end(TraceId trace) const {
 }
 const std::vector<TraceCount>& Profile::counts() const {
   return state_->counts;
+}
+const std::vector<Thread>& Profile::threads() const {
+  return state_->threads;
+}
+const std::vector<Moment>& Profile::moments() const {
+  return state_->moments;
+}
+uint64_t Profile::moments_dropped() const {
+  return state_->moments_dropped;
 }
 uint64_t Profile::samples() const {
   return state_->samples;

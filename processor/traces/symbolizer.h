@@ -13,8 +13,11 @@ namespace splitprof {
 
 // The mapped file (or kernel module) that a frame belongs to.
 struct Module {
-  std::string path;      // as mapped; "[kernel]", "[vdso]", or empty: unknown
+  std::string path;      // as mapped; "[kernel]", "[ext4]", "[bpf]", "[vdso]", or empty: unknown
   std::string build_id;  // lower-case hexadecimal; empty: none
+  std::string htl_hash;  // of a mapped file, see processor/elf/htl_hash.h; empty: unknown
+  bool go = false;       // a program with Go in it
+  uint64_t start = 0;    // of the kernel's: what the frame's address is counted from; 0: unknown
 };
 
 class Symbolizer {

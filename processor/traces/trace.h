@@ -7,6 +7,7 @@
 #include <compare>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace splitprof {
@@ -36,6 +37,12 @@ struct Frame {
   friend auto operator<=>(const Frame&, const Frame&) = default;
 };
 
+// Where to look a native or kernel frame up. A return address is the instruction after the call, which may belong to
+// the next function already.
+inline uint64_t address_to_look_up(const Frame& frame) {
+  return frame.return_address && frame.address > 0 ? frame.address - 1 : frame.address;
+}
+
 // A marker stands where frames are missing, and says why. Values below 64 are those of bpf/counters.def.
 struct Marker {
   static constexpr uint32_t kGap = 0x10000;
@@ -58,6 +65,7 @@ struct Resource {
   std::string process_name;     // comm of the thread group leader, or of the thread when that is unknown
   std::string executable_path;  // as the kernel shows it; empty: unknown
   std::string cgroup;           // raw text of /proc/PID/cgroup; empty: unknown
+  std::vector<std::pair<std::string, std::string>> environment;  // the variables that were asked for; raw bytes
   friend bool operator==(const Resource&, const Resource&) = default;
 };
 using ResourceId = uint32_t;  // index into Profile's resources

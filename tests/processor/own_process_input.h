@@ -11,6 +11,7 @@
 #include <set>
 
 #include "processor/elf/local_file.h"
+#include "processor/ingest/environment.h"
 #include "processor/ingest/input.h"
 #include "processor/processes/mappings.h"
 
@@ -56,8 +57,9 @@ class OwnProcessInput final : public Input {
   std::map<ProcessKey, std::vector<TableMapping>> lists;
   std::vector<uint32_t> rates;  // that were configured
   uint64_t now_ns = 1'000'000'000;
-  bool process_gone = false;  // every question fails
-  std::set<ProcessKey> gone;  // questions about these processes fail
+  std::optional<std::string> environment;  // of every process; none: refused
+  bool process_gone = false;               // every question fails
+  std::set<ProcessKey> gone;               // questions about these processes fail
 
  private:
   bool is_gone(const Question& question) const {
@@ -105,6 +107,10 @@ class OwnProcessInput final : public Input {
     return AnswerValue(Ok{});
   }
 
+  Result<AnswerValue> answer(const AskEnvironment& question) {
+    if (!environment) return fail(Errc::io, "the sampler was started without --allow-environment");
+    return AnswerValue(Text{pick_variables(*environment, question.variables)});
+  }
   Result<AnswerValue> answer(const AskDebugFile&) { return fail(Errc::not_found, "no debug file"); }
 
   uint32_t next_table_ = 100;

@@ -39,7 +39,9 @@ std::vector<Entry> one_of_each() {
                                          .kernel_version = "e",
                                          .architecture = "f",
                                          .online_cpus = 2,
-                                         .sampler_pids = {5, 6}}});
+                                         .sampler_pids = {5, 6},
+                                         .kernel_build_id = "g",
+                                         .modules = {{"h", "i"}, {"j", ""}}}});
   entries.push_back(AnswerEntry{15, Counters{{{"one", 1}, {"two", UINT64_MAX}}}});
   entries.push_back(ReadEntry{1, 1ull << 50, 4096, Error{Errc::io, "EIO"}});
   entries.push_back(ReadEntry{2, 0, 4096, std::vector<ContentId>{1, 2, 3}});
