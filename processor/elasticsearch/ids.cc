@@ -43,12 +43,16 @@ char* put_base64url(char* out, std::span<const uint8_t> bytes) {
   return out;
 }
 
-int digit_of(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
+// By character: the digit's value, or one of these.
+constexpr uint8_t kNoDigit = 0xff, kDash = 0xfe;
+constexpr auto kDigits = [] {
+  std::array<uint8_t, 256> digits{};
+  digits.fill(kNoDigit);
+  digits['-'] = kDash;
+  for (uint8_t i = 0; i < 10; ++i) digits['0' + i] = i;
+  for (uint8_t i = 0; i < 6; ++i) digits['a' + i] = digits['A' + i] = 10 + i;
+  return digits;
+}();
 
 }  // namespace
 
@@ -76,10 +80,10 @@ std::optional<FileId> parse_file_id(std::string_view digits) {
   uint64_t halves[2] = {};
   size_t count = 0;
   for (const char c : digits) {
-    if (c == '-') continue;
-    const int digit = digit_of(c);
-    if (digit < 0 || count == 32) return std::nullopt;
-    halves[count / 16] = halves[count / 16] << 4 | static_cast<unsigned>(digit);
+    const uint8_t digit = kDigits[static_cast<uint8_t>(c)];
+    if (digit == kDash) continue;
+    if (digit == kNoDigit || count == 32) return std::nullopt;
+    halves[count / 16] = halves[count / 16] << 4 | digit;
     ++count;
   }
   if (count != 32) return std::nullopt;

@@ -3,7 +3,9 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "shared/check.h"
 
@@ -27,10 +29,16 @@ uint64_t SentCache::hash_of(std::string_view key) const {
   return XXH3_64bits_withSeed(key.data(), key.size(), seed_);
 }
 
+size_t SentCache::find(const Bucket& bucket, uint64_t hash) {
+  size_t way = 0;
+  while (way < kWays && (bucket.hashes[way] != hash || bucket.times[way] == 0)) ++way;
+  return way;
+}
+
 void SentCache::put_first(Bucket& bucket, size_t way, uint64_t hash, uint32_t time) {
-  for (size_t i = way; i > 0; --i) {
-    bucket.hashes[i] = bucket.hashes[i - 1];
-    bucket.times[i] = bucket.times[i - 1];
+  if (way > 0) {
+    std::memmove(&bucket.hashes[1], &bucket.hashes[0], way * sizeof bucket.hashes[0]);
+    std::memmove(&bucket.times[1], &bucket.times[0], way * sizeof bucket.times[0]);
   }
   bucket.hashes[0] = hash;
   bucket.times[0] = time;
@@ -39,26 +47,21 @@ void SentCache::put_first(Bucket& bucket, size_t way, uint64_t hash, uint32_t ti
 bool SentCache::insert(std::string_view key, uint64_t now_ns) {
   const uint64_t hash = hash_of(key);
   const auto now = static_cast<uint32_t>(now_ns / kNsPerSecond) + 1;
+  const auto is_over = [&](uint32_t time) { return time == 0 || now - time >= life_s_; };
   while (true) {
     Bucket& bucket = bucket_of(hash);
-    size_t victim = kWays - 1;
-    bool lives = true;  // the victim
-    for (size_t i = 0; i < kWays; ++i) {
-      const bool over = bucket.times[i] == 0 || now - bucket.times[i] >= life_s_;
-      if (bucket.times[i] != 0 && bucket.hashes[i] == hash) {
-        put_first(bucket, i, hash, over ? now : bucket.times[i]);
-        return over;
-      }
-      if (over && lives) {
-        victim = i;
-        lives = false;
-      }
+    if (const size_t way = find(bucket, hash); way < kWays) {
+      const uint32_t time = bucket.times[way];
+      put_first(bucket, way, hash, is_over(time) ? now : time);
+      return is_over(time);
     }
-    if (lives && buckets_.size() < max_buckets_) {
+    size_t way = 0;
+    while (way < kWays && !is_over(bucket.times[way])) ++way;
+    if (way == kWays && buckets_.size() < max_buckets_) {
       grow();
       continue;
     }
-    put_first(bucket, victim, hash, now);
+    put_first(bucket, std::min(way, kWays - 1), hash, now);
     return true;
   }
 }
@@ -66,9 +69,7 @@ bool SentCache::insert(std::string_view key, uint64_t now_ns) {
 void SentCache::erase(std::string_view key) {
   const uint64_t hash = hash_of(key);
   Bucket& bucket = bucket_of(hash);
-  for (size_t i = 0; i < kWays; ++i) {
-    if (bucket.hashes[i] == hash) bucket.times[i] = 0;
-  }
+  if (const size_t way = find(bucket, hash); way < kWays) bucket.times[way] = 0;
 }
 
 void SentCache::clear() {

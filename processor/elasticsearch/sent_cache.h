@@ -35,6 +35,8 @@ class SentCache {
 
   Bucket& bucket_of(uint64_t hash) { return buckets_[hash & (buckets_.size() - 1)]; }
   uint64_t hash_of(std::string_view key) const;
+  // kWays: it is not there.
+  static size_t find(const Bucket& bucket, uint64_t hash);
   // Puts (hash, time) first; the entries before `way` move up by one.
   static void put_first(Bucket& bucket, size_t way, uint64_t hash, uint32_t time);
   void grow();
