@@ -181,8 +181,9 @@ Result<> shut_system_calls(const ConfineOptions& options) {
     constexpr uint64_t kOpensForWriting = O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND;
     filter.allow_if("openat", {SCMP_CMP(2, SCMP_CMP_MASKED_EQ, kOpensForWriting, O_RDONLY)});
   } else {
-    filter.allow({"openat", "unlink", "unlinkat", "rename", "renameat", "renameat2", "getdents64"});
+    filter.allow({"openat", "unlink", "unlinkat", "rename", "renameat", "renameat2"});
   }
+  if (!options.readable.empty() || !options.writable.empty()) filter.allow({"getdents64"});
   if (options.network) {
     for (const int family : {AF_INET, AF_INET6})
       filter.allow_if("socket", {SCMP_CMP(0, SCMP_CMP_MASKED_EQ, kInt, static_cast<uint64_t>(family))});
