@@ -16,6 +16,11 @@ std::string_view cut_line(std::string_view& rest) {
   return line;
 }
 
+// Only in the full stream of events an item stands for a sample.
+uint32_t samples_of(uint16_t kind, uint32_t items) {
+  return kind == static_cast<uint16_t>(Group::events) ? items : 0;
+}
+
 }  // namespace
 
 Result<std::vector<BulkItem>> items_of(const Message& message) {
@@ -27,13 +32,14 @@ Result<std::vector<BulkItem>> items_of(const Message& message) {
   }
   if (items.size() != message.items || message.body.empty() || message.body.back() != '\n')
     return fail(Errc::malformed, "a bulk body of {} documents has {} of them", message.items, items.size());
+  if (message.samples != samples_of(message.kind, message.items))
+    return fail(Errc::malformed, "a bulk body of {} documents stands for {} samples", message.items, message.samples);
   return items;
 }
 
 Message message_of(uint16_t kind, std::span<const BulkItem> items) {
   const auto count = static_cast<uint32_t>(items.size());
-  // Only in the full stream of events an item stands for a sample.
-  Message message{.kind = kind, .items = count, .samples = kind == static_cast<uint16_t>(Group::events) ? count : 0};
+  Message message{.kind = kind, .items = count, .samples = samples_of(kind, count)};
   size_t size = 0;
   for (const auto& item : items) size += item.action.size() + item.document.size() + 2;
   message.body.reserve(size);

@@ -18,7 +18,8 @@ struct BulkItem {
   std::string_view action, document;
 };
 
-// Into the message's body. An error when that does not have as many items as the message says.
+// Into the message's body. An error when that does not have as many items, or stand for as many samples, as the message
+// says.
 Result<std::vector<BulkItem>> items_of(const Message& message);
 // A message of the same kind with these items.
 Message message_of(uint16_t kind, std::span<const BulkItem> items);

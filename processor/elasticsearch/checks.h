@@ -34,6 +34,7 @@ class Checks {
   // Not before the server said that it is set up for them, as otherwise it makes plain indices of their names, and a
   // later set-up fails.
   bool profiles_may_go() const { return profiles_may_go_; }
+  bool holds_profiles() const { return profiles_.wanted && !profiles_may_go_; }
   // Parameter require_data_stream: Elasticsearch 8.12 and newer.
   bool data_stream_can_be_required() const { return data_stream_can_be_required_; }
 

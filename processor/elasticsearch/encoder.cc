@@ -59,6 +59,10 @@ void Encoder::forget(std::string_view action_line) {
   state_->written.forget(action_line);
 }
 
+void Encoder::forget_all() {
+  state_->written.forget_all();
+}
+
 void Encoder::create_executables() {
   state_->documents->create_executables();
 }

@@ -33,6 +33,8 @@ class Encoder {
   void flush();
   // The document of this action line was refused for good, or given up: the next batch writes it again.
   void forget(std::string_view action_line);
+  // Nobody knows which documents the server has: everything is written again.
+  void forget_all();
   // The server keeps executables in a data stream: from now on they are created, not updated.
   void create_executables();
   uint64_t pending_bytes() const;  // of bodies that were begun

@@ -58,11 +58,12 @@ void ItemOutcomes::refuse(Group group, const BulkItem& item, const ItemOutcome& 
   } else if (!conflict || !options_.suppress_conflict_errors) {
     // The reason may quote the document, which is why it is shown only to who asked for it.
     const bool with_reason = options_.include_source_on_error.value_or(false) && !outcome.error_reason.empty();
-    complaints_.say(log::Level::err, now_ns, fmt::format("{} {} {}", outcome.status, outcome.index, outcome.error_type),
-                    fmt::format("a document for {} was refused: status {}, {}{}{}{}", outcome.index, outcome.status,
-                                outcome.error_type.empty() ? "no reason given" : outcome.error_type,
-                                with_reason ? ": " + outcome.error_reason : "", advice(outcome),
-                                conflict ? "; another one of the same series and millisecond is there already" : ""));
+    complaints_.say(
+        log::Level::err, now_ns, fmt::format("{} {} {}", outcome.status, outcome.index, outcome.error_type),
+        fmt::format("a document{}{} was refused: status {}, {}{}{}{}", outcome.index.empty() ? "" : " for ",
+                    outcome.index, outcome.status, outcome.error_type.empty() ? "no reason given" : outcome.error_type,
+                    with_reason ? ": " + outcome.error_reason : "", advice(outcome),
+                    conflict ? "; another one of the same series and millisecond is there already" : ""));
   }
   ++metrics_.items_refused;
   metrics_.samples_refused += samples(group);

@@ -47,6 +47,11 @@ void WrittenOnce::forget(std::string_view action_line) {
   }
 }
 
+void WrittenOnce::forget_all() {
+  for (auto* set : {&stacktraces, &stackframes, &executables, &leaf_frame_requests, &executable_requests, &hosts})
+    set->clear();
+}
+
 size_t WrittenOnce::memory_bytes() const {
   size_t bytes = 0;
   for (const auto* set :

@@ -18,6 +18,7 @@ struct WrittenOnce {
   // The document of this action line was not taken: it is to be written again. Lines of no document that is written
   // once are ignored.
   void forget(std::string_view action_line);
+  void forget_all();
   size_t memory_bytes() const;
 
   // By the text of the document's id; hosts by the text of theirs.
