@@ -80,6 +80,11 @@ Result<kj::AutoCloseFd> Folder::open_file(const char* name, int flags) const {
   return file;
 }
 
+bool Folder::in_use() const {
+  const auto lock = open_file("lock", O_RDONLY);
+  return lock && flock(lock->get(), LOCK_SH | LOCK_NB) != 0;
+}
+
 Result<std::vector<uint64_t>> Folder::segments() const {
   const int again = openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (again < 0) return failed(path_);

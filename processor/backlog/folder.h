@@ -26,6 +26,7 @@ class Folder {
   int fd() const { return fd_.get(); }
   const std::string& path() const { return path_; }
 
+  bool in_use() const;                             // another process has it locked
   Result<std::vector<uint64_t>> segments() const;  // numbers, ascending
   Result<kj::AutoCloseFd> create_segment(uint64_t number) const;
   Result<kj::AutoCloseFd> open_segment(uint64_t number) const;  // to read

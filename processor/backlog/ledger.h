@@ -59,6 +59,7 @@ struct Ledger {
   std::map<uint64_t, Segment> segments;     // by number: in the order of writing
   SerialSet finished;
   uint64_t next_serial = 1;
+  uint64_t unwritten_bytes = 0;  // that messages take which are not on disk yet
 
   // A record that was found in a segment or has come to be on disk; the older one of a message's two is finished.
   void add_found(const RecordHeader& header, uint64_t segment, uint64_t offset);

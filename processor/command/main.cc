@@ -5,6 +5,7 @@
 #include <ctime>
 #include <string>
 
+#include "processor/command/backlog.h"
 #include "processor/command/check.h"
 #include "processor/command/duration.h"
 #include "processor/command/record.h"
@@ -97,11 +98,19 @@ int main(int argc, char** argv) {
   info->add_option("CAPTURE", capture, "What record wrote")->required();
   info->footer("Exit status: 0; 1 when the capture is damaged, or none.");
 
+  std::string backlog_folder;
+  bool backlog_as_json = false;
+  auto* backlog = app.add_subcommand("backlog", "Say what waits in a backlog's folder to be sent, and what is damaged");
+  backlog->add_option("DIR", backlog_folder, "The exporter's folder")->required();
+  backlog->add_flag("--json", backlog_as_json, "As JSON");
+  backlog->footer("Exit status: 0; 1 when something is damaged, or the folder cannot be read.");
+
   auto* check = app.add_subcommand("check", "Say what this host allows, what is missing, what it costs, what mends it");
   check->footer(
       "Exit status: 0 when recording can work here, else 1. Run it with the rights that recording will have.");
 
   CLI11_PARSE(app, argc, argv);
+  if (*backlog) return splitprof::list_backlog(backlog_folder, backlog_as_json);
   if (*check) return splitprof::check_host();
   if (*report) return splitprof::report(report_options);
   if (*info) return splitprof::capture_info(capture);
