@@ -113,9 +113,10 @@ void Run::go_on(uint64_t now_ns) {
         next_progress_ns_ = now_ns + kSecondNs;
         on_progress();
       }
-      if (options_.sampling_percent < 100 && now_ns >= next_decision_ns_) decide_about_sampling();
+      if (options_.sampling_percent < 100 && sampling_since_ns_ != 0 && now_ns >= next_decision_ns_)
+        decide_about_sampling();
       if (options_.counters_interval_ns != 0 && now_ns >= next_counters_ns_ && now_ns != 0) ask_counters();
-      if (options_.report_interval_ns != 0 && now_ns >= next_report_ns_) begin_report();
+      if (options_.report_interval_ns != 0 && sampling_since_ns_ != 0 && now_ns >= next_report_ns_) begin_report();
       if (reported_ != nullptr && loader_.load_for(*reported_)) finish_report();
       if (options_.duration_ns != 0 && sampling_since_ns_ != 0 && now_ns >= sampling_since_ns_ + options_.duration_ns)
         begin_to_stop();

@@ -56,6 +56,7 @@ class OwnProcessInput final : public Input {
   std::map<ProcessKey, unsigned> maps_asked;
   std::map<ProcessKey, std::vector<TableMapping>> lists;
   std::vector<uint32_t> rates;  // that were configured
+  std::vector<Configure> configurations;
   uint64_t now_ns = 1'000'000'000;
   std::optional<std::string> environment;  // of every process; none: refused
   bool process_gone = false;               // every question fails
@@ -104,6 +105,7 @@ class OwnProcessInput final : public Input {
   Result<AnswerValue> answer(const SetMappings&) { return AnswerValue(Ok{}); }
   Result<AnswerValue> answer(const Configure& question) {
     rates.push_back(question.hz);
+    configurations.push_back(question);
     return AnswerValue(Ok{});
   }
 
