@@ -45,6 +45,19 @@ TEST(KernelSymbols, FindsFunctionsOfKernelModulesAndBpf) {
   EXPECT_EQ(symbols->find(RuntimeAddress(0xffffffff81000234))->start, RuntimeAddress(0xffffffff81000200));
 }
 
+TEST(KernelSymbols, SaysWhatAddressesAreCountedFrom) {
+  const auto symbols = KernelSymbols::parse(kText);
+  ASSERT_TRUE(symbols);
+  EXPECT_EQ(symbols->start(), RuntimeAddress(0xffffffff81000000));
+  const auto start = [&](uint64_t address) { return symbols->find(RuntimeAddress(address))->module_start.value; };
+  EXPECT_EQ(start(0xffffffff81000234), 0xffffffff81000000);
+  EXPECT_EQ(start(0xffffffffc0001001), 0xffffffffc0001000) << "a module's lowest function, from its page on";
+  EXPECT_EQ(start(0xffffffffc0002001), 0xffffffffc0002000) << "each BPF program by itself";
+  const auto without = KernelSymbols::parse("ffffffff81000234 T some_function\n");
+  EXPECT_EQ(without->start(), RuntimeAddress(0xffffffff81000000));
+  EXPECT_EQ(KernelSymbols().start(), RuntimeAddress(0));
+}
+
 TEST(KernelSymbols, NoticesThatAddressesAreHidden) {
   const auto hidden = KernelSymbols::parse("0000000000000000 A fixed_percpu_data\n0000000000000000 T _stext\n");
   ASSERT_FALSE(hidden);
