@@ -2,7 +2,7 @@
 //
 // Our own samples as OpenTelemetry's profiles: one resource for each process, one profile of CPU samples in it, one
 // sample for each stack of a thread on a CPU, with the time of every hit. What the frames of each kind become is said
-// in docs/configuration.md. Pure function of its arguments: equal profiles give equal batches. Main thread.
+// in docs/profiles.md. Pure function of its arguments: equal profiles give equal batches. Main thread.
 #pragma once
 
 #include <cstdint>
