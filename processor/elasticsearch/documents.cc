@@ -55,6 +55,12 @@ bool describes_host(std::string_view key) {
   return std::ranges::none_of(kOfOthers, [key](std::string_view prefix) { return key.starts_with(prefix); });
 }
 
+// The server wants a small integer there.
+bool is_count(const otel::Value& value) {
+  const auto* number = std::get_if<int64_t>(&value.v);
+  return number != nullptr && *number > 0 && *number <= std::numeric_limits<int32_t>::max();
+}
+
 std::string lower_case(std::string_view text) {
   std::string lower(text);
   for (char& c : lower) {
@@ -139,13 +145,14 @@ void append_host_fields(std::string& out, const JsonText& json, const Metadata& 
   for (const auto& [key, value] : metadata.all()) {
     const std::string name = lower_case(key);
     const auto text = as_text(*value, scratch);
-    if (name.empty() || text.empty() || !describes_host(name) || !written.insert(name).second) continue;
+    const bool is_cores = name == otel::key::kPresentCpuCores;
+    if (name.empty() || text.empty() || !describes_host(name) || (is_cores && !is_count(*value))) continue;
+    if (!written.insert(name).second) continue;
     out += ',';
     json.append_quoted(out, name);
     out += ':';
-    if (const auto* number = std::get_if<int64_t>(&value->v);
-        number != nullptr && name == otel::key::kPresentCpuCores) {
-      append_number(out, *number);
+    if (is_cores) {
+      out += text;
     } else {
       json.append_quoted(out, lower_case(text));
     }

@@ -62,41 +62,61 @@ bool is_marked_not_to_be_indexed(const otel::NumberPoint& point) {
 MetricDocuments::MetricDocuments(Options options, Bodies& bodies, ExporterMetrics& metrics)
     : options_(std::move(options)), bodies_(bodies), metrics_(metrics), json_(metrics.texts_cut) {}
 
-void MetricDocuments::encode(const otel::Metrics& batch) {
+uint32_t MetricDocuments::Shared::number(std::string key, std::string json) {
+  const auto [found, is_new] = numbers.emplace(std::move(key), static_cast<uint32_t>(texts.size()));
+  if (is_new) texts.push_back(std::move(json));
+  return found->second;
+}
+
+void MetricDocuments::begin_batch() {
+  resources_ = {};
+  scopes_ = {};
   documents_.clear();
   numbers_.clear();
-  const auto wanted = [](std::string_view key) { return !is_target_attribute(key); };
+}
+
+void MetricDocuments::encode(const otel::Metrics& batch) {
+  begin_batch();
   for (const auto& [resource, scopes] : batch.resources) {
-    std::string attributes;
-    append_attributes(attributes, resource.attributes, json_, [&](std::string_view key) {
-      return wanted(key) && (options_.keep_process_attributes || !is_of_one_process(key));
-    });
-    std::string resource_json = "{";
-    if (attributes != kEmptyObject) append_member(resource_json, "attributes", attributes);
-    if (resource.dropped_attributes > 0) {
-      append_member(resource_json, "dropped_attributes_count", std::to_string(resource.dropped_attributes));
-    }
-    resource_json += '}';
+    const uint32_t resource_number = number_of(resource);
     for (const auto& [scope, metrics] : scopes) {
-      Origin origin{resource, scope, resource_json, "{", attributes};
-      std::string scope_attributes;
-      append_attributes(scope_attributes, scope.attributes, json_, wanted);
-      if (!scope.name.empty()) append_member(origin.scope_json, "name", quoted(json_, scope.name));
-      origin.scope_key += origin.scope_json + scope_attributes;
-      if (!scope.version.empty()) append_member(origin.scope_json, "version", quoted(json_, scope.version));
-      if (scope_attributes != kEmptyObject) append_member(origin.scope_json, "attributes", scope_attributes);
-      if (scope.dropped_attributes > 0) {
-        append_member(origin.scope_json, "dropped_attributes_count", std::to_string(scope.dropped_attributes));
-      }
-      origin.scope_json += '}';
+      const Origin origin{resource, scope, resource_number, number_of(scope)};
       for (const auto& metric : metrics) {
         for (const auto& point : metric.points) add(point, metric, origin);
       }
     }
   }
   for (const Document& document : documents_) write(document);
-  documents_.clear();
-  numbers_.clear();
+  begin_batch();  // the documents point into the old one
+}
+
+uint32_t MetricDocuments::number_of(const otel::Resource& resource) {
+  std::string attributes;
+  append_attributes(attributes, resource.attributes, json_, [&](std::string_view key) {
+    return !is_target_attribute(key) && (options_.keep_process_attributes || !is_of_one_process(key));
+  });
+  std::string json = "{";
+  if (attributes != kEmptyObject) append_member(json, "attributes", attributes);
+  if (resource.dropped_attributes > 0) {
+    append_member(json, "dropped_attributes_count", std::to_string(resource.dropped_attributes));
+  }
+  json += '}';
+  return resources_.number(std::move(attributes), std::move(json));
+}
+
+uint32_t MetricDocuments::number_of(const otel::Scope& scope) {
+  std::string attributes, json = "{";
+  append_attributes(attributes, scope.attributes, json_,
+                    [](std::string_view key) { return !is_target_attribute(key); });
+  if (!scope.name.empty()) append_member(json, "name", quoted(json_, scope.name));
+  std::string key = json + attributes;  // the version makes no other time series
+  if (!scope.version.empty()) append_member(json, "version", quoted(json_, scope.version));
+  if (attributes != kEmptyObject) append_member(json, "attributes", attributes);
+  if (scope.dropped_attributes > 0) {
+    append_member(json, "dropped_attributes_count", std::to_string(scope.dropped_attributes));
+  }
+  json += '}';
+  return scopes_.number(std::move(key), std::move(json));
 }
 
 void MetricDocuments::add(const otel::NumberPoint& point, const otel::Metric& metric, const Origin& origin) {
@@ -112,12 +132,13 @@ void MetricDocuments::add(const otel::NumberPoint& point, const otel::Metric& me
   document.start_ms = point.start_time_ns / kNsPerMs;
 
   // JSON holds no raw control character, so this is unambiguous. The begin of a point's time is no dimension.
-  const std::string key = fmt::format("{}\n{}\n{}\n{}\n{}", document.time_ms, origin.scope_key, document.attributes,
-                                      quoted(json_, document.target.index), metric.unit);
+  const std::string key =
+      fmt::format("{}\n{}\n{}\n{}\n{}\n{}", document.time_ms, origin.resource_number, origin.scope_number,
+                  document.attributes, quoted(json_, document.target.index), metric.unit);
   const auto [found, is_new] = numbers_.emplace(key, documents_.size());
   if (is_new) {
-    document.resource = origin.resource_json;
-    document.scope = origin.scope_json;
+    document.resource = origin.resource_number;
+    document.scope = origin.scope_number;
     document.unit = metric.unit;
     documents_.push_back(std::move(document));
   } else if (document.start_ms > 0) {
@@ -173,8 +194,8 @@ void MetricDocuments::write(const Document& document) {
     out += '}';
   }
   if (document.attributes != kEmptyObject) append_member(out, "attributes", document.attributes);
-  append_member(out, "resource", document.resource);
-  append_member(out, "scope", document.scope);
+  append_member(out, "resource", resources_.texts[document.resource]);
+  append_member(out, "scope", scopes_.texts[document.scope]);
   append_member(out, "metrics", values);
   append_member(out, "_metric_names_hash", quoted(json_, metric_names_hash(names)));
   out += "}\n";

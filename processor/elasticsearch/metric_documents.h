@@ -33,20 +33,30 @@ class MetricDocuments {
   void encode(const otel::Metrics& batch);
 
  private:
+  // Texts of JSON that many documents share, each kept once, by what makes it different from others.
+  struct Shared {
+    uint32_t number(std::string key, std::string json);
+    std::unordered_map<std::string, uint32_t> numbers;
+    std::vector<std::string> texts;
+  };
   // What is the same for all points of a scope.
   struct Origin {
     const otel::Resource& resource;
     const otel::Scope& scope;
-    std::string resource_json, scope_json, scope_key;
+    uint32_t resource_number = 0, scope_number = 0;  // of resources_, scopes_
   };
   struct Document {
     MetricTarget target;
-    std::string resource, scope, attributes;  // JSON
+    uint32_t resource = 0, scope = 0;
+    std::string attributes;  // JSON
     std::string unit;
     uint64_t time_ms = 0, start_ms = 0;
     std::map<std::string_view, int64_t> values;  // by the metric's name
   };
 
+  void begin_batch();
+  uint32_t number_of(const otel::Resource& resource);
+  uint32_t number_of(const otel::Scope& scope);
   void add(const otel::NumberPoint& point, const otel::Metric& metric, const Origin& origin);
   void write(const Document& document);
 
@@ -55,6 +65,7 @@ class MetricDocuments {
   ExporterMetrics& metrics_;
   JsonText json_;
   // Of one batch.
+  Shared resources_, scopes_;
   std::vector<Document> documents_;
   std::unordered_map<std::string, size_t> numbers_;  // of documents_, by what makes a time series
 };

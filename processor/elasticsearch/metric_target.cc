@@ -9,6 +9,7 @@ namespace {
 // Elastic's naming scheme for data streams: what is not allowed in their names, and how long a part may be.
 constexpr std::string_view kForbidden = "\\/*?\"<>| ,#:";
 constexpr size_t kMaxPartBytes = 100;
+constexpr size_t kMaxIndexBytes = 255;  // "Create index API"
 constexpr std::string_view kDatasetSuffix = ".otel";
 
 std::string clean(std::string_view text, std::string_view also_forbidden, size_t max_bytes) {
@@ -49,7 +50,9 @@ MetricTarget metric_target(std::string_view index, const otel::Attributes& point
     return {};
   };
   if (!index.empty()) return {std::string(index), {}, {}};
-  if (const auto named = text("elasticsearch.index"); !named.empty()) return {std::string(named), {}, {}};
+  if (const auto named = text("elasticsearch.index"); !named.empty()) {
+    return {std::string(named.substr(0, kMaxIndexBytes)), {}, {}};
+  }
 
   std::string_view dataset = text("data_stream.dataset");
   if (dataset.empty()) {

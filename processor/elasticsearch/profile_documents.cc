@@ -104,8 +104,8 @@ bool ProfileDocuments::encode_profile(const otel::Profiles& batch, const otel::P
                                       const Metadata& metadata) {
   metrics_.samples_received += samples_in(profile);
   if (refuse(batch.dictionary, profile)) return false;
-  const EventParts parts = documents_.event_parts(metadata, samples_per_second(profile.period));
-  for (const auto& sample : profile.samples) encode_sample(batch, profile, sample, parts);
+  Source source{batch.dictionary, profile, metadata, {}};
+  for (const auto& sample : profile.samples) encode_sample(source, sample);
   write_host(metadata);
   return true;
 }
@@ -134,20 +134,40 @@ void ProfileDocuments::refuse_because(const char* why, uint64_t samples) {
             metrics_.profiles_unsupported);
 }
 
-void ProfileDocuments::encode_sample(const otel::Profiles& batch, const otel::Profile& profile,
-                                     const otel::Sample& sample, const EventParts& parts) {
-  const auto& dictionary = batch.dictionary;
-  const auto times = part_of(profile.timestamps_ns, sample.timestamps);
+void ProfileDocuments::encode_sample(Source& source, const otel::Sample& sample) {
+  const auto times = part_of(source.profile.timestamps_ns, sample.timestamps);
   Stack& stack = stacks_.find(sample.stack);
-  if (times.empty() || stack.state != Stack::State::good) {
-    metrics_.samples_without_document += samples_in(profile, sample);
+  if (times.empty() || stack.state != Stack::State::good || bodies_.batch_is_full()) {
+    metrics_.samples_without_document += samples_in(source.profile, sample);
     return;
   }
-  if (!stack.seen) write_stack(dictionary, stack, times.front());
+  if (!stack.seen) write_stack(source.dictionary, stack, times.front());
 
+  // What all events of the sample share is put together for the first one: many samples of a hostile batch have none.
+  of_sample_.clear();
+  for (size_t i = 0; i < times.size(); ++i) {
+    const uint64_t asked = events_at(source.profile, sample, i);
+    const uint64_t more = asked > 1 ? std::min(asked - 1, more_events_) : 0;
+    more_events_ -= more;
+    const uint64_t events = std::min(asked, 1 + more);
+    metrics_.samples_without_document += std::max<uint64_t>(1, asked) - events;
+    if (events == 0) continue;
+    if (of_sample_.empty()) begin_events(source, sample, stack);
+    event_ = source.parts->head;
+    event_ += times_.format(times[i]);
+    event_ += of_sample_;
+    write_events(events);
+  }
+}
+
+void ProfileDocuments::begin_events(Source& source, const otel::Sample& sample, const Stack& stack) {
+  if (!source.parts) {
+    source.parts = documents_.event_parts(source.metadata, samples_per_second(source.profile.period));
+  }
+  const EventParts& parts = *source.parts;
   const JsonText json(metrics_.texts_cut);
   const auto text = [&](std::string_view key) {
-    const auto* value = attribute_of(dictionary, profile, sample, key);
+    const auto* value = attribute_of(source.dictionary, source.profile, sample, key);
     return value == nullptr ? std::string_view() : as_text(*value, scratch_);
   };
   of_sample_ = parts.middle;
@@ -157,21 +177,9 @@ void ProfileDocuments::encode_sample(const otel::Profiles& batch, const otel::Pr
   if (parts.executable_is_of_sample) append_event_field(of_sample_, json, kExecutableName, text(kExecutableName), true);
   if (parts.service_is_of_sample) append_event_field(of_sample_, json, kServiceName, text(kServiceName), false);
   of_sample_ += parts.tail;
-
-  for (size_t i = 0; i < times.size(); ++i) {
-    const uint64_t asked = events_at(profile, sample, i);
-    const uint64_t more = asked > 1 ? std::min(asked - 1, more_events_) : 0;
-    more_events_ -= more;
-    const uint64_t events = std::min(asked, 1 + more);
-    metrics_.samples_without_document += std::max<uint64_t>(1, asked) - events;
-    if (events > 0) write_events(times[i], events, parts);
-  }
 }
 
-void ProfileDocuments::write_events(uint64_t unix_time, uint64_t count, const EventParts& parts) {
-  event_ = parts.head;
-  event_ += times_.format(unix_time);
-  event_ += of_sample_;
+void ProfileDocuments::write_events(uint64_t count) {
   for (uint64_t i = 0; i < count; ++i) {
     if (bodies_.batch_is_full()) {
       metrics_.samples_without_document += count - i;

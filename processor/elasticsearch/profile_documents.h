@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,13 +34,22 @@ class ProfileDocuments {
   void encode(const otel::Profiles& batch, const Times& now);
 
  private:
+  struct Source {
+    const otel::Dictionary& dictionary;
+    const otel::Profile& profile;
+    const Metadata& metadata;
+    std::optional<EventParts> parts;  // made for the first event
+  };
+
   bool encode_profile(const otel::Profiles& batch, const otel::Profile& profile, const Metadata& metadata);
   // True: the profile has been counted and is left out.
   bool refuse(const otel::Dictionary& dictionary, const otel::Profile& profile);
   void refuse_because(const char* why, uint64_t samples);
-  void encode_sample(const otel::Profiles& batch, const otel::Profile& profile, const otel::Sample& sample,
-                     const EventParts& parts);
-  void write_events(uint64_t unix_time, uint64_t count, const EventParts& parts);
+  void encode_sample(Source& source, const otel::Sample& sample);
+  // Puts what the sample's events share into of_sample_.
+  void begin_events(Source& source, const otel::Sample& sample, const Stack& stack);
+  // As event_ has them, `count` times.
+  void write_events(uint64_t count);
   void write_stack(const otel::Dictionary& dictionary, Stack& stack, uint64_t unix_time);
   void write_trace(const Stack& stack, uint64_t unix_time);
   void write_frame(const otel::Dictionary& dictionary, Frame& frame, uint64_t unix_time);

@@ -231,6 +231,21 @@ TEST(HostileProfiles, WhatOneBatchMakesIsBounded) {
   EXPECT_EQ(counted.metrics.samples_received, counted.events + counted.metrics.samples_without_document);
 }
 
+TEST(HostileProfiles, SamplesAndProfilesWithoutEventsCostLittle) {
+  const auto builder = good_and([](ProfilesBuilder& b, otel::Profile& profile) {
+    b.batch.resources.back().resource.attributes.push_back({"service.name", {std::string(32766, '\x01')}});
+    for (int i = 0; i < 50'000; ++i) ProfilesBuilder::sample(profile, 1, {kTime}, {}, {0});
+    auto& profiles = b.batch.resources.back().scopes.back().profiles;
+    const otel::Profile empty{.sample_type = profile.sample_type, .period_type = profile.period_type};
+    profiles.insert(profiles.end(), 50'000, empty);
+  });
+  const auto begin = std::chrono::steady_clock::now();
+  const auto counted = count_unread(builder.batch);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2));  // 20 GB of names otherwise
+  EXPECT_EQ(counted.events, 1u);
+  EXPECT_EQ(counted.metrics.samples_without_document, 50'000u);
+}
+
 TEST(HostileProfiles, NamesThatAreHashedOverAndOverCostNoMoreThanTheyMay) {
   ProfilesBuilder builder;
   builder.resource({{"host.id", {std::string("h")}}});

@@ -179,6 +179,24 @@ TEST(MetricDocuments, WhatMakesNoDocumentIsCounted) {
   EXPECT_EQ(encoder.metrics.points_without_document, 2u);
 }
 
+TEST(MetricDocuments, PointsOfALargeResourceAreBounded) {
+  otel::Metrics batch;
+  otel::Metric libraries = metric("samples.native.count", 1);
+  for (int i = 0; i < 20'000; ++i) {
+    libraries.points.push_back({{{"shlib_name", {std::to_string(i)}}}, kStart, kTime, 1});
+  }
+  otel::Attributes large;
+  for (int i = 0; i < 32; ++i) large.push_back({std::to_string(i), {std::string(32'000, 'x')}});
+  batch.resources.push_back(of_resource(large, {libraries}));  // 20 GB of attributes
+  uint64_t bytes = 0;
+  ExporterMetrics metrics;
+  Encoder encoder({}, metrics, 1, [&](const Message& message) { bytes += message.body.size(); });
+  encoder.encode(batch, TestEncoder::kNow);
+  encoder.flush();
+  EXPECT_LT(bytes, 260u << 20);
+  EXPECT_EQ(metrics.items_encoded + metrics.points_without_document, 20'001u);
+}
+
 TEST(MetricDocuments, NamesMayBeAnything) {
   otel::Metrics batch;
   const std::string bad("a\"b\n\xff\\");

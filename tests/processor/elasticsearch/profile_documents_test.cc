@@ -184,6 +184,15 @@ TEST(ProfileDocuments, AHostsDocumentIsAboutTheHost) {
       "profiling.agent.config.present_cpu_cores":8,"profiling.agent.version":"0.1.0"})"));
 }
 
+TEST(ProfileDocuments, CoresAreACountOrNotThere) {
+  for (const auto& value : {otel::Value{std::string("8")}, otel::Value{int64_t{-1}}, otel::Value{int64_t{1} << 40}}) {
+    auto batch = one_of_each_kind();
+    otel::set(batch.resources[0].resource.attributes, otel::key::kPresentCpuCores, value);
+    const auto hosts = of_index(TestEncoder().encode(batch), "profiling-hosts");
+    EXPECT_FALSE(hosts.at(0).document.contains(otel::key::kPresentCpuCores));
+  }
+}
+
 TEST(ProfileDocuments, BodiesAreCutAtTheirLargestSize) {
   test::ProfilesBuilder builder;
   builder.resource({{"host.id", {std::string("h")}}});
