@@ -1,41 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // splitprof-processor: everything that understands what is profiled, without any privilege.
-#include <fcntl.h>
 #include <kj/debug.h>
 #include <signal.h>
-#include <sys/resource.h>
-
-#include <cerrno>
-#include <cstring>
 
 #include "processor/capture/capture_writer.h"
-#include "processor/config/config.h"
+#include "processor/daemon.h"
 #include "processor/ingest/sampler_client.h"
 #include "processor/options.h"
 #include "processor/replay.h"
 #include "processor/report.h"
 #include "processor/run.h"
 #include "processor/sandbox.h"
+#include "processor/start_up.h"
 #include "shared/log.h"
 
 namespace splitprof {
 namespace {
-
-// Every executable in use stays open for its symbols, so take as many descriptors as may be had.
-void raise_file_limit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-Result<kj::AutoCloseFd> connection_to_sampler(const ProcessorOptions& options) {
-  if (!options.sampler_path.empty()) return connect_to(options.sampler_path);
-  if (fcntl(options.sampler_fd, F_SETFD, FD_CLOEXEC) != 0)
-    return fail(Errc::not_found, "--sampler-fd {}: no such descriptor", options.sampler_fd);
-  return kj::AutoCloseFd(options.sampler_fd);
-}
 
 SessionEntry describe_session(const ProcessorOptions& options, uint64_t connected_ns) {
   SessionEntry session{.version = SPLITPROF_VERSION,
@@ -47,22 +28,9 @@ SessionEntry describe_session(const ProcessorOptions& options, uint64_t connecte
   return session;
 }
 
-// The configuration's part of the options, with its output opened.
-Result<uint64_t> apply_config(ProcessorOptions& options, kj::AutoCloseFd& output) {
-  if (options.config_path.empty()) return uint64_t{0};
-  const auto config = TRY(read_config(options.config_path));
-  options.hz = config.samples_per_second;
-  // Appended to: folded stacks of several intervals add up.
-  output = kj::AutoCloseFd(open(config.folded_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
-  if (output.get() < 0) return fail(Errc::io, "{}: {}", config.folded_path, strerror(errno));
-  options.outputs.push_back({.format = OutputTarget::Format::folded, .fd = output.get()});
-  return config.reporter_interval_ns;
-}
-
-Result<int> run(ProcessorOptions options) {
+// One recording.
+Result<int> run(const ProcessorOptions& options) {
   raise_file_limit();
-  kj::AutoCloseFd output;
-  const uint64_t report_interval_ns = TRY(apply_config(options, output));
   TRY(drop_privileges(options.user));
   auto connection = TRY(connection_to_sampler(options));  // as whom it is now: the sampler looks at the peer's uid
   const auto lacking = TRY(confine({}));
@@ -78,7 +46,7 @@ Result<int> run(ProcessorOptions options) {
               {.hz = options.hz,
                .only = options.pids,
                .duration_ns = static_cast<uint64_t>(options.duration_s * 1e9),
-               .report_interval_ns = report_interval_ns});
+               .report_interval_ns = 0});
   unsigned failed = 0;
   session.on_progress = [&] {
     // Nobody waits for the result any more: a stop like any other, so that a replay has it, too.
@@ -99,6 +67,14 @@ Result<int> run(ProcessorOptions options) {
 }
 
 }  // namespace
+
+Result<int> choose(const ProcessorOptions& options) {
+  if (options.print_config) return print_config(options);
+  if (!options.configs.empty()) return run_daemon(options);
+  if (options.replay_fd >= 0) return replay(options);
+  return run(options);
+}
+
 }  // namespace splitprof
 
 int main(int argc, char** argv) {
@@ -108,8 +84,7 @@ int main(int argc, char** argv) {
   const splitprof::log::KjMessages kj_messages;
   signal(SIGPIPE, SIG_IGN);  // a peer that is gone is an error of the write
   try {
-    const auto code =
-        parsed.options->replay_fd < 0 ? splitprof::run(*parsed.options) : splitprof::replay(*parsed.options);
+    const auto code = splitprof::choose(*parsed.options);
     if (code) return *code;
     splitprof::log::error("{}", code.error().message);
   } catch (const kj::Exception& exception) {

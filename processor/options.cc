@@ -60,8 +60,22 @@ ParsedOptions parse_options(int argc, char** argv) {
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
   app.add_option("--user", options.user, "User to become when started as root")->type_name("NAME");
-  app.add_option("--config", options.config_path, "Configuration of a daemon: docs/configuration.md")
-      ->type_name("FILE");
+  auto* config = app.add_option("--config", options.configs,
+                                "Runs as a daemon, by a collector's configuration; repeated ones are merged")
+                     ->type_name("FILE|file:PATH|env:NAME|yaml:TEXT")
+                     ->allow_extra_args(false)
+                     ->excludes(replay);
+  app.add_option("--set", options.settings, "Overrides one value of the configuration; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false)
+      ->needs(config);
+  app.add_option("--feature-gates", options.feature_gates, "As the collector's: service.profilesSupport")
+      ->type_name("[+-]NAME,…")
+      ->allow_extra_args(false);
+  app.add_flag("--print-config", options.print_config, "Shows the merged configuration, without secrets, and ends")
+      ->needs(config);
+  app.add_flag("!--no-telemetry", options.telemetry, "No page of counters on localhost");
+  app.add_option("--state", options.state_folder, "Folder for what could not be sent yet")->type_name("DIR");
   std::vector<std::string> outputs;
   app.add_option("--output", outputs, "What to write at the end, and the inherited descriptor to write it to")
       ->type_name("folded|pprof|html|speedscope:N");
@@ -79,8 +93,8 @@ ParsedOptions parse_options(int argc, char** argv) {
   app.add_option("--log-level", level, "debug, info, warn or error")->capture_default_str();
   try {
     app.parse(argc, argv);
-    if (path->empty() && fd->empty() && replay->empty())
-      throw CLI::RequiredError("--sampler, --sampler-fd or --replay-fd");
+    if (path->empty() && fd->empty() && replay->empty() && config->empty())
+      throw CLI::RequiredError("--sampler, --sampler-fd, --replay-fd or --config");
     for (const auto& text : outputs) {
       const auto target = parse_output(text);
       if (!target) throw CLI::ValidationError("--output", text + " is not folded:N, pprof:N, html:N or speedscope:N");

@@ -24,7 +24,11 @@ struct ProcessorOptions {
   std::string sampler_path;  // of a socket; empty: sampler_fd
   int sampler_fd = -1;       // a connected socket
   std::string user;          // to become; empty: the default one
-  std::string config_path;
+  // Of a daemon: a collector's configuration, as its command line names it (processor/config/collector_config.h).
+  std::vector<std::string> configs, settings, feature_gates;
+  bool print_config = false;
+  bool telemetry = true;
+  std::string state_folder;  // empty: see prepare_state_folder()
   std::vector<OutputTarget> outputs;
   int capture_fd = -1;  // to write the session to
   uint64_t capture_limit_mib = 1024;

@@ -181,9 +181,8 @@ Result<> shut_system_calls(const ConfineOptions& options) {
     constexpr uint64_t kOpensForWriting = O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND;
     filter.allow_if("openat", {SCMP_CMP(2, SCMP_CMP_MASKED_EQ, kOpensForWriting, O_RDONLY)});
   } else {
-    filter.allow({"openat", "unlink", "unlinkat", "rename", "renameat", "renameat2"});
+    filter.allow({"openat", "unlink", "unlinkat", "rename", "renameat", "renameat2", "getdents64"});
   }
-  if (!options.readable.empty() || !options.writable.empty()) filter.allow({"getdents64"});
   if (options.network) {
     for (const int family : {AF_INET, AF_INET6})
       filter.allow_if("socket", {SCMP_CMP(0, SCMP_CMP_MASKED_EQ, kInt, static_cast<uint64_t>(family))});
@@ -200,14 +199,18 @@ Result<> shut_system_calls(const ConfineOptions& options) {
 
 }  // namespace
 
+Result<Account> account_of(const std::string& user) {
+  const std::string name = user.empty() ? kDefaultUser : user;
+  const passwd* account = getpwnam(name.c_str());
+  if (account == nullptr && !user.empty()) return fail(Errc::not_found, "no user {}", user);
+  if (account == nullptr) return Account{.uid = kDefaultUid, .gid = kDefaultUid};
+  if (account->pw_uid == 0) return fail(Errc::denied, "user {} is root", name);
+  return Account{.uid = account->pw_uid, .gid = account->pw_gid};
+}
+
 Result<> drop_privileges(const std::string& user) {
   if (geteuid() == 0) {
-    const std::string name = user.empty() ? kDefaultUser : user;
-    const passwd* account = getpwnam(name.c_str());
-    if (account == nullptr && !user.empty()) return fail(Errc::not_found, "no user {}", user);
-    if (account != nullptr && account->pw_uid == 0) return fail(Errc::denied, "user {} is root", name);
-    const uid_t uid = account != nullptr ? account->pw_uid : kDefaultUid;
-    const gid_t gid = account != nullptr ? account->pw_gid : kDefaultUid;
+    const auto [uid, gid] = TRY(account_of(user));
     for (cap_value_t number = 0; cap_get_bound(number) >= 0; ++number)
       if (cap_drop_bound(number) != 0 && errno != EPERM) return failed("PR_CAPBSET_DROP");
     if (setgroups(0, nullptr) != 0) return failed("setgroups");

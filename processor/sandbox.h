@@ -13,8 +13,14 @@
 
 namespace splitprof {
 
-// From root: becomes `user` (empty: splitprof-processor if it exists, else uid and gid 61982), in no other group. In
-// every case: no capability is left.
+struct Account {
+  uint32_t uid = 0, gid = 0;
+};
+// Whom the processor becomes when root starts it: `user`; empty: splitprof-processor if it exists, else uid and gid
+// 61982.
+Result<Account> account_of(const std::string& user);
+
+// From root: becomes that account, in no other group. In every case: no capability is left.
 Result<> drop_privileges(const std::string& user = {});
 
 struct ConfineOptions {

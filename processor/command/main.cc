@@ -10,6 +10,7 @@
 #include "processor/command/duration.h"
 #include "processor/command/record.h"
 #include "processor/command/report.h"
+#include "processor/command/run.h"
 
 namespace {
 
@@ -105,6 +106,25 @@ int main(int argc, char** argv) {
   backlog->add_flag("--json", backlog_as_json, "As JSON");
   backlog->footer("Exit status: 0; 1 when something is damaged, or the folder cannot be read.");
 
+  splitprof::RunOptions run_options;
+  auto* run = app.add_subcommand("run", "Profile always, by a collector's configuration; as otelcol would be started");
+  run->add_option("--config", run_options.configs, "A path, file:PATH, env:NAME or yaml:TEXT; repeated ones are merged")
+      ->required()
+      ->allow_extra_args(false);
+  run->add_option("--set", run_options.settings, "KEY=VALUE: overrides one value of the configuration (repeatable)")
+      ->allow_extra_args(false);
+  run->add_option("--feature-gates", run_options.feature_gates, "As the collector's: service.profilesSupport")
+      ->allow_extra_args(false);
+  run->add_option("--deny", run_options.deny, "Never look at: exe=PATH, uid=N or cgroup=PATH (repeatable)")
+      ->allow_extra_args(false);
+  run->add_option("--state", run_options.state_folder, "Folder for what could not be sent yet (/var/lib/splitprof)");
+  run->add_option("--log-level", run_options.log_level, "Of both daemons: debug, info, warn, error")
+      ->capture_default_str();
+  run->add_flag("!--no-telemetry", run_options.telemetry, "No page of counters on localhost");
+  run->footer(
+      "Example: sudo splitprof run --config otel.yml --feature-gates=service.profilesSupport\n"
+      "Ends at SIGTERM or Ctrl-C, when everything is sent or kept. Exit status: 0, or 1 when something failed.");
+
   auto* check = app.add_subcommand("check", "Say what this host allows, what is missing, what it costs, what mends it");
   check->footer(
       "Exit status: 0 when recording can work here, else 1. Run it with the rights that recording will have.");
@@ -113,6 +133,7 @@ int main(int argc, char** argv) {
   if (*backlog) return splitprof::list_backlog(backlog_folder, backlog_as_json);
   if (*check) return splitprof::check_host();
   if (*report) return splitprof::report(report_options);
+  if (*run) return splitprof::run_configured(run_options);
   if (*info) return splitprof::capture_info(capture);
   if (!duration.empty()) options.duration_seconds = splitprof::parse_duration(duration).value();
   return splitprof::record(options, started_ns);

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "processor/daemon.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <random>
+
+#include "processor/config/collector_config.h"
+#include "processor/config/environment.h"
+#include "processor/export/fd_writer.h"
+#include "processor/ingest/sampler_client.h"
+#include "processor/pipelines/graph.h"
+#include "processor/profiling_receiver.h"
+#include "processor/run.h"
+#include "processor/sandbox.h"
+#include "processor/start_up.h"
+#include "shared/log.h"
+
+namespace splitprof {
+namespace {
+
+ConfigSources sources_of(const ProcessorOptions& options) {
+  return {.documents = options.configs,
+          .settings = options.settings,
+          .feature_gates = options.feature_gates,
+          .environment = environment_variable};
+}
+
+// Samples from a sampler, until a signal comes or it is gone.
+Result<int> profile(Graph& graph, const ProfilingReceiverOptions& receiver, kj::AutoCloseFd connection) {
+  Metrics metrics;
+  SamplerClient client(kj::mv(connection), {});
+  Run session(client, metrics, run_options(receiver, std::random_device()()));
+  graph.start();
+  session.on_report = [&](const Profile& profile, const Symbolizer& symbolizer) {
+    metrics.jobs_abandoned = client.jobs_abandoned();
+    metrics.jobs_dropped = client.jobs_dropped();
+    auto batch = std::make_shared<otel::Profiles>(profiles_of(session, receiver, profile, symbolizer, metrics));
+    const uint64_t samples = batch->sample_count();
+    if (graph.submit(std::move(batch))) return;
+    metrics.samples_not_taken += samples;
+    log::warn("exporters do not keep up: {} samples of an interval are dropped", samples);
+  };
+  const auto ran = session.run();
+  graph.stop();
+  if (!ran) return Error(ran.error());
+  return session.disconnected() ? 1 : 0;
+}
+
+// Nothing but what comes from files and over the network.
+Result<int> relay(Graph& graph) {
+  sigset_t ends;
+  sigemptyset(&ends);
+  for (const int number : {SIGINT, SIGTERM}) sigaddset(&ends, number);
+  pthread_sigmask(SIG_BLOCK, &ends, nullptr);
+  graph.start();
+  int number = 0;
+  while (sigwait(&ends, &number) != 0) continue;
+  graph.stop();
+  return 0;
+}
+
+}  // namespace
+
+Result<int> run_daemon(const ProcessorOptions& options) {
+  raise_file_limit();
+  auto config = TRY(read_collector_config(sources_of(options)));
+  for (const auto& note : config.notes) log::info("{}", note);
+  const auto graph = TRY(Graph::open(std::move(config)));
+  const auto state_folder = TRY(prepare_state_folder(options));
+  TRY(drop_privileges(options.user));
+  TRY(graph->complete(state_folder));
+  const auto* receiver = graph->profiling();
+  kj::AutoCloseFd connection;
+  if (receiver != nullptr) connection = TRY(connection_to_sampler(options));
+  for (const auto& sentence : TRY(confine(graph->needs()))) log::warn("{}", sentence);
+  return receiver != nullptr ? profile(*graph, *receiver, kj::mv(connection)) : relay(*graph);
+}
+
+Result<int> print_config(const ProcessorOptions& options) {
+  FdWriter out(STDOUT_FILENO);
+  out.append(TRY(print_collector_config(sources_of(options))));
+  TRY(out.finish());
+  return 0;
+}
+
+}  // namespace splitprof
