@@ -193,7 +193,30 @@ Measured measure(const std::vector<otel::Profiles>& batches, bool warm, bool gzi
   return measured;
 }
 
+// What remembers the documents that were written, filled: more stacks, frames and files than it keeps.
+void print_memory() {
+  constexpr size_t kBatchesToFill = 20, kStacksOfBatch = 10'000;
+  ExporterMetrics metrics;
+  Encoder encoder({}, metrics, 1, [](const Message&) {});
+  uint64_t next = 0;
+  for (size_t batch = 0; batch < kBatchesToFill; ++batch) {
+    test::ProfilesBuilder builder;
+    builder.resource({{"host.id", {std::string("5f0c1d2e3b4a59687766554433221100")}}});
+    auto& profile = builder.profile(20);
+    for (size_t i = 0; i < kStacksOfBatch; ++i, ++next) {
+      const auto mapping = builder.mapping("libexample.so.1", file_hash(next + 1));
+      const auto leaf = builder.location("native", mapping, next);
+      const auto named = builder.location("native", mapping, next, {{"function", "file.c", 1, 0}});
+      builder.sample(profile, builder.stack({leaf, named}), {kBegin});
+    }
+    encoder.encode(builder.batch, {1'000'000'000'000, kBegin});
+    encoder.flush();
+  }
+  print_row("Elasticsearch: memory of what was written, full", "bytes", {static_cast<double>(encoder.memory_bytes())});
+}
+
 void run() {
+  print_memory();
   const auto batches = make_batches();
   for (const bool gzip : {false, true}) {
     for (const bool warm : {false, true}) {
