@@ -107,6 +107,10 @@ class ServedProcess final : public schema::Process::Server {
     return kj::READY_NOW;
   }
   kj::Promise<void> memory(MemoryContext) override { return KJ_EXCEPTION(OVERLOADED, "the target does not answer"); }
+  kj::Promise<void> environment(EnvironmentContext context) override {
+    context.getResults().setEnvironment(as_data(std::string_view("SECRET=x\0REGION=eu\0", 19)));
+    return kj::READY_NOW;
+  }
   kj::Promise<void> setMappings(SetMappingsContext context) override {
     served_.mappings = context.getParams().getMappings().size();
     return kj::READY_NOW;
@@ -129,6 +133,15 @@ class ServedSession final : public schema::Session::Server {
     results.setData(kj::heap<File>(dup(served_.ring->data_fd())));
     results.setPosition(kj::heap<File>(dup(served_.ring->position_fd())));
     results.setWakeup(kj::heap<File>(ends[1]));
+    return kj::READY_NOW;
+  }
+  kj::Promise<void> host(HostContext context) override {
+    auto host = context.getResults().initHost();
+    host.setHostName("here");
+    host.setKernelBuildId(as_data("\x01\xfe"));
+    auto module = host.initModules(1)[0];
+    module.setName("ext4");
+    module.setBuildId(as_data("\x0a"));
     return kj::READY_NOW;
   }
   kj::Promise<void> process(ProcessContext context) override {
@@ -234,12 +247,23 @@ TEST_F(SamplerClientTest, AnswersEachQuestionWithWhatItPromises) {
   EXPECT_EQ(*opened->read_at(0, bytes), 3u);
   EXPECT_EQ(opened->identity().size, 3u);
   ASSERT_TRUE(ask(Configure{.hz = 20}).answer);
+  auto host = ask(AskHost{});
+  ASSERT_TRUE(host.answer) << host.answer.error().message;
+  EXPECT_EQ(std::get<Host>(*host.answer).host_name, "here");
+  EXPECT_EQ(std::get<Host>(*host.answer).kernel_build_id, "01fe");
+  EXPECT_EQ(std::get<Host>(*host.answer).modules, (decltype(Host::modules){{"ext4", "0a"}}));
+}
+
+TEST_F(SamplerClientTest, OfAnEnvironmentOnlyWhatWasAskedForComesThrough) {
+  auto variables = ask(AskEnvironment{ProcessKey(1), {"REGION", "ABSENT"}});
+  ASSERT_TRUE(variables.answer) << variables.answer.error().message;
+  EXPECT_EQ(std::get<Text>(*variables.answer).bytes, std::string_view("REGION=eu\0", 10));
 }
 
 TEST_F(SamplerClientTest, ARefusalIsAnAnswerWithItsKind) {
   EXPECT_EQ(ask(AskMemory{ProcessKey(1)}).answer.error().code, Errc::timed_out);
   EXPECT_EQ(ask(AskMappings{ProcessKey(2)}).answer.error().code, Errc::gone);
-  EXPECT_EQ(ask(AskHost{}).answer.error().code, Errc::unsupported);
+  EXPECT_EQ(ask(AskCounters{}).answer.error().code, Errc::unsupported);
   ASSERT_TRUE(ask(AskMappings{ProcessKey(1)}).answer);  // the connection is as good as before
 }
 
