@@ -27,9 +27,9 @@ class Cannot(Exception):
 
 
 def find_java():
-    """Home and version of the newest Java development kit; ES_JAVA_HOME and JAVA_HOME are asked first."""
-    homes = [os.environ[name] for name in ("ES_JAVA_HOME", "JAVA_HOME") if os.environ.get(name)]
-    homes += sorted(glob.glob("/usr/lib/jvm/*"))
+    """Home and version of the newest Java development kit, or of the one that ES_JAVA_HOME names."""
+    chosen = os.environ.get("ES_JAVA_HOME")
+    homes = [chosen] if chosen else sorted(glob.glob("/usr/lib/jvm/*")) + [os.environ.get("JAVA_HOME", "")]
     found = []
     for home in homes:
         if not os.access(home + "/bin/javac", os.X_OK):

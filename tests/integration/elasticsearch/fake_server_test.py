@@ -101,9 +101,9 @@ class Overload(WithServer):
                                       num_consumers=1)
         self.assert_all_there_events(10, counters)
         times = [at for at, path, headers, items in self.server.bulks() if items == 10]
-        # A tick and the way to the server come on top; the machine may be busy.
-        self.assertTrue(0.2 <= times[1] - times[0] < 0.4 + 0.3, times)
-        self.assertTrue(0.4 <= times[2] - times[1] < 0.8 + 0.3, times)
+        # A tick and the way to the server come on top, on a machine that may be busy; backoff_test has the exact bounds.
+        self.assertTrue(0.2 <= times[1] - times[0] < 0.4 + 1, times)
+        self.assertTrue(0.4 <= times[2] - times[1] < 0.8 + 1, times)
 
     def assert_all_there_events(self, samples, counters):
         self.assertEqual(self.server.count(EVENTS), samples)
@@ -233,12 +233,21 @@ class Outage(WithServer):
     def test_a_killed_process_loses_nothing_that_was_on_disk(self):
         self.server.on_request = lambda number: ("status", 503)
         driver = self.drive(batches=20, samples=50, interval_ms=20, backlog=self.folder, linger_ms=30000)
-        time.sleep(2.5)
+        self.wait_until_written()
         driver.kill()
         self.server.on_request = lambda number: None
         counters, said = self.run_driver(batches=0, backlog=self.folder, linger_ms=3000)
         self.assertEqual(counters["samples_left_before"], 1000, said)
         self.assert_all_there(1000, counters)
+
+    def wait_until_written(self):
+        """The folder has not changed for two seconds."""
+        before, since = None, time.monotonic()
+        while before in (None, []) or time.monotonic() - since < 2:
+            now = sorted((str(path), path.stat().st_size) for path in Path(self.folder).glob("profiles/*.seg"))
+            if now != before:
+                before, since = now, time.monotonic()
+            time.sleep(0.1)
 
     def test_the_end_does_not_wait_for_back_offs(self):
         self.server.on_request = lambda number: ("status", 503)
