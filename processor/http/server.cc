@@ -4,7 +4,6 @@
 #include <kj/async-io.h>
 #include <kj/compat/http.h>
 #include <kj/debug.h>
-#include <spdlog/spdlog.h>
 #include <sys/prctl.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include <thread>
 
 #include "shared/check.h"
+#include "shared/log.h"
 
 namespace splitprof::http {
 namespace {
@@ -119,7 +119,7 @@ class Exchange {
     try {
       return route_.handler(std::move(call_));
     } catch (const std::exception& error) {  // out of memory, for instance
-      spdlog::error("HTTP request for {} failed: {}", route_.path, error.what());
+      log::error("HTTP request for {} failed: {}", route_.path, error.what());
       return {.status = 500, .body = std::string(reason_of(500)) + "\n"};
     }
   }
@@ -289,6 +289,7 @@ struct LocalService::State {
 
   void run() {
     prctl(PR_SET_NAME, thread_name.c_str(), 0, 0, 0);
+    const log::KjMessages messages;
     auto io = kj::setupAsyncIo();
     auto stopped = kj::newPromiseAndCrossThreadFulfiller<void>();
     stop = kj::mv(stopped.fulfiller);
