@@ -41,7 +41,7 @@ class Plain(unittest.TestCase):
         return counters, said
 
     def test_1_documents_arrive_and_can_be_read_back(self):
-        counters, said = self.drive(batches=2, samples=200, metrics=True, interval_ms=3000)
+        counters, said = self.drive(batches=4, samples=100, metrics=True, interval_ms=4000)
         print(said)
         self.assertEqual(counters["samples_delivered"], 400)
         self.assertEqual(self.server.count("profiling-events-all"), 400)
@@ -50,9 +50,9 @@ class Plain(unittest.TestCase):
         self.assertEqual(self.server.count("profiling-hosts"), 1)
         self.assertEqual(self.server.count("profiling-sq-executables"), 1)
         self.assertGreater(self.server.count("profiling-events-5pow01"), 0)
-        # Refused as an update where there are no scripts, and created by the second batch.
+        # Refused as an update where there are no scripts, and created by the batch after the answer.
         self.assertEqual(self.server.count("profiling-executables"), 1)
-        self.assertEqual(counters["items_refused"], 0 if KIND == "full" else 1)
+        self.assertEqual(counters["items_refused"] > 0, KIND != "full")
 
         events = self.server.search("profiling-events-all")
         traces = self.server.search("profiling-stacktraces")
@@ -77,12 +77,12 @@ class Plain(unittest.TestCase):
         self.assertEqual(nested(*executables.values())["Executable"]["file"]["name"], "libexample.so.1")
 
     def test_2_metrics_can_be_queried_by_their_short_names(self):
-        self.assertEqual(self.server.count(METRICS), 2)
-        self.assertEqual(self.server.count(METRICS, {"range": {"samples.user.count": {"gte": 42}}}), 2)
-        self.assertEqual(self.server.count(METRICS, {"term": {"host.name": "node-7"}}), 2)
+        self.assertEqual(self.server.count(METRICS), 4)
+        self.assertEqual(self.server.count(METRICS, {"range": {"samples.user.count": {"gte": 42}}}), 4)
+        self.assertEqual(self.server.count(METRICS, {"term": {"host.name": "node-7"}}), 4)
         status, answer = self.server.request("POST", f"/{METRICS}/_search",
                                              {"size": 0, "aggs": {"n": {"sum": {"field": "samples.cpython.count"}}}})
-        self.assertEqual((status, answer["aggregations"]["n"]["value"]), (200, 84))
+        self.assertEqual((status, answer["aggregations"]["n"]["value"]), (200, 168))
 
     def test_3_what_another_process_wrote_is_known_and_not_spoken_of(self):
         counters, said = self.drive(batches=1, samples=100, seed=2)
