@@ -11,6 +11,7 @@
 #include "processor/command/record.h"
 #include "processor/command/report.h"
 #include "processor/command/run.h"
+#include "processor/command/validate.h"
 
 namespace {
 
@@ -125,6 +126,22 @@ int main(int argc, char** argv) {
       "Example: sudo splitprof run --config otel.yml --feature-gates=service.profilesSupport\n"
       "Ends at SIGTERM or Ctrl-C, when everything is sent or kept. Exit status: 0, or 1 when something failed.");
 
+  splitprof::ValidateOptions validate_options;
+  auto* validate =
+      app.add_subcommand("validate", "Say what is wrong with a configuration of the daemon; needs no rights");
+  validate->add_option("FILE", validate_options.documents, "YAML; several are merged, as --config repeated")
+      ->required();
+  validate->add_option("--set", validate_options.settings, "KEY.KEY=VALUE, over what the files say (repeatable)")
+      ->allow_extra_args(false);
+  validate
+      ->add_option("--feature-gates", validate_options.feature_gates,
+                   "As the daemon is given it: service.profilesSupport (repeatable)")
+      ->allow_extra_args(false);
+  validate->add_flag("--print-config", validate_options.print, "Print the merged document instead, without secrets");
+  validate->footer(
+      "Example: splitprof validate otel.yml --feature-gates=service.profilesSupport\n"
+      "Exit status: 0 when the processor would start with it, else 1.");
+
   auto* check = app.add_subcommand("check", "Say what this host allows, what is missing, what it costs, what mends it");
   check->footer(
       "Exit status: 0 when recording can work here, else 1. Run it with the rights that recording will have.");
@@ -134,6 +151,7 @@ int main(int argc, char** argv) {
   if (*check) return splitprof::check_host();
   if (*report) return splitprof::report(report_options);
   if (*run) return splitprof::run_configured(run_options);
+  if (*validate) return splitprof::validate(validate_options);
   if (*info) return splitprof::capture_info(capture);
   if (!duration.empty()) options.duration_seconds = splitprof::parse_duration(duration).value();
   return splitprof::record(options, started_ns);

@@ -101,7 +101,7 @@ exporters: {elasticsearch: , otlphttp: , file: , debug: }
 extensions: {basicauth: , bearertokenauth: , file_storage: }
 processors: {batch: , memory_limiter: }
 service:
-  telemetry: {metrics: {readers: [{pull: }]}}
+  telemetry: {metrics: {readers: [{pull: {}}]}}
   pipelines: {profiles: , metrics: }
 )";
   Problems problems;

@@ -23,6 +23,16 @@ bool is_name(const std::string& name) {
          });
 }
 
+// What to say of a collector's component that people will try.
+const char* hint_of(std::string_view type) {
+  if (type == "otlp" || type == "otlp_grpc" || type == "otlpgrpc") return "; gRPC is not supported, use otlphttp";
+  if (type == "health_check" || type == "healthcheckv2")
+    return "; /healthz is at the address of service.telemetry.metrics, without any extension";
+  if (type == "resource" || type == "attributes" || type == "resourcedetection" || type == "k8sattributes")
+    return "; attributes are not changed here: remove it, or send to a collector by otlphttp";
+  return "";
+}
+
 // The entries of a section whose keys are names of components, without those that cannot be.
 std::vector<const Entry*> entries_of(Section& document, const char* key, const char* what,
                                      const std::vector<std::string>& types) {
@@ -40,9 +50,9 @@ std::vector<const Entry*> entries_of(Section& document, const char* key, const c
                                 shown(entry.key));
     } else if (std::find(types.begin(), types.end(), type) == types.end()) {
       const auto meant = nearest(type, types);
-      document.problems().error(entry.place, "{}: unknown type of {} \"{}\"{}; there are {}", key, what, type,
+      document.problems().error(entry.place, "{}: unknown type of {} \"{}\"{}; there are {}{}", key, what, type,
                                 meant.empty() ? "" : fmt::format(", did you mean \"{}\"?", meant),
-                                fmt::join(types, ", "));
+                                fmt::join(types, ", "), hint_of(type));
     } else {
       out.push_back(&entry);
     }

@@ -43,11 +43,11 @@ void add_location(Document& all, const std::string& location, const Environment&
   if (!text) {
     problems.error({source}, "{}", text.error().message);
     all.whole = false;
-  } else if (!*text) {
+  } else if (text->from == Retrieved::From::nothing) {
     problems.error({source}, "is not set in the environment");
     all.whole = false;
   } else {
-    add_document(all, **text, source, problems);
+    add_document(all, text->text, source, problems);
   }
 }
 

@@ -35,10 +35,10 @@ size_t distance(std::string_view a, std::string_view b) {
 std::string nearest(std::string_view word, const std::vector<std::string>& known) {
   const std::string wanted = folded(word);
   std::string best;
-  size_t best_distance = wanted.size() / 2 + 1;
+  size_t best_distance = wanted.size() / 2;
   for (const auto& candidate : known) {
     const size_t now = distance(wanted, folded(candidate));
-    if (now >= best_distance) continue;
+    if (now > best_distance) continue;
     best_distance = now;
     best = candidate;
   }

@@ -11,7 +11,6 @@ namespace splitprof::config {
 namespace {
 
 constexpr int64_t kSecondNs = 1'000'000'000, kMinuteNs = 60 * kSecondNs;
-constexpr const char* kNotYet = "not supported yet";
 
 // Key of today, and the name of its field in the collectors of 9.2 (collector/config.go at e24ce9af).
 constexpr std::pair<const char*, const char*> kFieldNames[] = {
@@ -119,11 +118,12 @@ void read_foreign_keys(Section& section) {
   section.ignore({"max_grpc_retries", "max_rpc_msg_size"}, "nothing is sent by gRPC");
   section.ignore("bpf_fs_root", "nothing is pinned there");
   section.ignore("pid_namespace_translation", "the sampler translates wherever it is in a namespace of its own");
-  section.refuse({"off_cpu_threshold", "probes", "u_probe_links", "load_probe", "obi_process_ctx"}, kNotYet);
-  section.refuse("allow_startup_failure", kNotYet);
+  section.refuse(
+      {"off_cpu_threshold", "probes", "u_probe_links", "load_probe", "obi_process_ctx", "allow_startup_failure"}, "");
   size_t mode = 0;
   section.choice("error_mode", {"propagate", "ignore"}, mode);
-  if (mode == 1) section.error("error_mode", "error_mode: ignore is {}: a start that fails ends the program", kNotYet);
+  if (mode == 1)
+    section.error("error_mode", "not supported yet: error_mode: ignore; a start that fails ends the program");
 }
 
 }  // namespace

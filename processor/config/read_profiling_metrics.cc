@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "processor/config/go_pattern.h"
 #include "processor/config/reading.h"
 
 namespace splitprof::config {
@@ -62,9 +63,7 @@ void check_rule(Section& rule, const ProfilingMetricsOptions::Rule& values) {
   if (values.match.empty() || values.label.empty())
     return rule.error(values.match.empty() ? "match" : "label",
                       "invalid aggregation configuration: match and label must not be empty");
-  RE2::Options quiet;
-  quiet.set_log_errors(false);
-  if (const RE2 compiled(values.match, quiet); !compiled.ok())
+  if (const RE2 compiled(re2_pattern(values.match), RE2::Quiet); !compiled.ok())
     rule.error("match", "compiling regex for label {}: {}", shown(values.label), compiled.error());
 }
 
@@ -80,7 +79,7 @@ void read_rules(Section& section, Reading& reading, std::vector<ProfilingMetrics
     ProfilingMetricsOptions::Rule values;
     rule.text("match", values.match);
     rule.text("label", values.label);
-    check_rule(rule, values);
+    if (list->items[i].kind == Value::Kind::map) check_rule(rule, values);
     rules.push_back(std::move(values));
   }
 }

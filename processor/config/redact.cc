@@ -16,9 +16,10 @@ bool is_secret(const std::string& key) {
   for (const char c : key)
     if (c != '_' && c != '-') folded += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   if (folded.ends_with("file")) return false;
-  constexpr const char* kWords[] = {"password", "passphrase", "secret",        "token",    "apikey", "credential",
-                                    "pem",      "headers",    "authorization", "htpasswd", "inline", "ownerauth"};
-  return std::any_of(std::begin(kWords), std::end(kWords),
+  constexpr const char* kWords[] = {"password", "passphrase",    "secret",   "apikey", "credential", "pem",
+                                    "headers",  "authorization", "htpasswd", "inline", "ownerauth"};
+  return folded.ends_with("token") || folded.ends_with("tokens") ||
+         std::any_of(std::begin(kWords), std::end(kWords),
                      [&](const char* word) { return folded.find(word) != folded.npos; });
 }
 

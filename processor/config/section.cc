@@ -266,7 +266,11 @@ void Section::ignore(std::initializer_list<std::string_view> keys, std::string_v
 
 void Section::refuse(std::string_view key, std::string_view why) {
   const auto* entry = ask(key);
-  if (entry && !says_no(entry->value)) problems_.error(entry->place, "{}: {}", path(key), why);
+  if (!entry || says_no(entry->value)) return;
+  if (why.empty())
+    problems_.error(entry->place, "not supported yet: {}", path(key));
+  else
+    problems_.error(entry->place, "{}: {}", path(key), why);
 }
 
 void Section::refuse(std::initializer_list<std::string_view> keys, std::string_view why) {

@@ -71,7 +71,8 @@ class Section {
   // Accepted whatever it is; has no effect here, for this reason.
   void ignore(std::string_view key, std::string_view why);
   void ignore(std::initializer_list<std::string_view> keys, std::string_view why);
-  // An error, unless it is absent, or what it does not do anyway: false, 0, "" or empty.
+  // An error, unless it is absent, or asks for nothing: false, 0, "" or empty. Without a reason: "not supported
+  // yet".
   void refuse(std::string_view key, std::string_view why);
   void refuse(std::initializer_list<std::string_view> keys, std::string_view why);
   // `old` is another name of `key`: the value moves. Both is an error.

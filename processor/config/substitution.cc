@@ -88,12 +88,13 @@ class Substitution {
         value.text.clear();
         return;
       }
-      if (!*found) problems_.note(value.place, "{} is not set in the environment; nothing stands in its place", shown);
-      const std::string text = found->value_or("");
+      if (found->from == Retrieved::From::nothing)
+        problems_.note(value.place, "{} is not set in the environment; nothing stands in its place", shown);
+      const std::string& text = found->text;
       inserted = true;
       bytes_ += text.size() + value.text.size();
       if (reference->begin == 0 && reference->end == value.text.size()) {
-        replace_whole(value, text, inner.find(":-") != inner.npos);
+        replace_whole(value, *found);
         if (value.kind == Value::Kind::scalar) continue;
         return expand(value, depth + 1);
       }
@@ -103,7 +104,8 @@ class Substitution {
   }
 
   // Lists, maps and nothing are what the text says; everything else keeps the text, of which each key makes its own.
-  void replace_whole(Value& value, const std::string& text, bool has_default) {
+  void replace_whole(Value& value, const Retrieved& found) {
+    const std::string& text = found.text;
     Problems not_yaml;
     auto read = read_yaml(text, value.place.source, not_yaml);
     if (not_yaml.any()) read = {};
@@ -116,7 +118,7 @@ class Substitution {
       }
     }
     value.text = text;
-    value.quoted = (read && read->quoted) || (has_default && text.empty());
+    value.quoted = (read && read->quoted) || (found.from == Retrieved::From::default_value && text.empty());
     if (read && read->kind == Value::Kind::null && !value.quoted) value.kind = Value::Kind::null;
   }
 
@@ -144,12 +146,16 @@ class Substitution {
 
 }  // namespace
 
-Result<std::optional<std::string>> retrieve(const std::string& location, const Environment& environment) {
+Result<Retrieved> retrieve(const std::string& location, const Environment& environment) {
   const size_t colon = location.find(':');
   const std::string scheme = location.substr(0, colon);
   std::string rest = colon == location.npos ? std::string() : location.substr(colon + 1);
-  if (scheme == "yaml") return std::optional(rest);
-  if (scheme == "file") return std::optional(TRY(read_file(rest)));
+  if (scheme == "yaml") return Retrieved{rest};
+  if (scheme == "file") {
+    Retrieved out;
+    out.text = TRY(read_file(rest));
+    return out;
+  }
   if (scheme != "env") return fail(Errc::unsupported, "is none of env:NAME, env:NAME:-DEFAULT, file:PATH, yaml:TEXT");
 
   std::optional<std::string> by_default;
@@ -158,8 +164,9 @@ Result<std::optional<std::string>> retrieve(const std::string& location, const E
     rest.resize(at);
   }
   if (!is_variable_name(rest)) return fail(Errc::malformed, "a variable's name has letters, digits and _ only");
-  const auto value = environment(rest);
-  return value ? value : by_default;
+  if (const auto value = environment(rest)) return Retrieved{*value};
+  if (by_default) return Retrieved{*by_default, Retrieved::From::default_value};
+  return Retrieved{"", Retrieved::From::nothing};
 }
 
 void substitute(Value& value, const Environment& environment, Problems& problems) {

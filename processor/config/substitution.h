@@ -18,7 +18,11 @@ using Environment = std::function<std::optional<std::string>(const std::string&)
 
 void substitute(Value& value, const Environment& environment, Problems& problems);
 
-// What "scheme:rest" stands for: file:PATH, env:NAME or yaml:TEXT. Nothing: a variable that is not set.
-Result<std::optional<std::string>> retrieve(const std::string& location, const Environment& environment);
+// What "scheme:rest" stands for: file:PATH, env:NAME, env:NAME:-DEFAULT or yaml:TEXT.
+struct Retrieved {
+  std::string text;
+  enum class From { source, default_value, nothing } from = From::source;  // nothing: a variable that is not set
+};
+Result<Retrieved> retrieve(const std::string& location, const Environment& environment);
 
 }  // namespace splitprof::config

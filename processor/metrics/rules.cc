@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "processor/config/go_pattern.h"
+
 namespace splitprof::metrics {
 
 struct Rules::Rule {
@@ -24,7 +26,7 @@ Result<Rules> Rules::compile(const std::vector<ProfilingMetricsOptions::Rule>& r
     if (rule.match.empty() || rule.label.empty())
       return fail(Errc::malformed, "invalid aggregation configuration: aggregations[{}] has no {}", i,
                   rule.match.empty() ? "match" : "label");
-    auto pattern = std::make_unique<RE2>(with_named_groups_of_re2(rule.match), RE2::Quiet);
+    auto pattern = std::make_unique<RE2>(config::re2_pattern(rule.match), RE2::Quiet);
     if (!pattern->ok())
       return fail(Errc::malformed, "aggregations[{}]: compiling regex for label {}: {}", i, rule.label,
                   pattern->error());
@@ -45,38 +47,6 @@ void Rules::find(std::string_view function, std::vector<uint32_t>& matching) con
   const re2::StringPiece text(function.data(), function.size());
   for (size_t i = 0; i < rules_.size(); ++i)
     if (RE2::PartialMatch(text, *rules_[i].pattern)) matching.push_back(static_cast<uint32_t>(i));
-}
-
-std::string with_named_groups_of_re2(std::string_view pattern) {
-  std::string out;
-  bool in_class = false;
-  for (size_t i = 0; i < pattern.size();) {
-    const auto rest = pattern.substr(i);
-    size_t length = 1;
-    if (rest.starts_with("\\Q") && !in_class) {
-      const size_t end = rest.find("\\E");
-      length = end == std::string_view::npos ? rest.size() : end + 2;
-    } else if (rest[0] == '\\') {
-      length = rest.size() < 2 ? 1 : 2;
-    } else if (in_class) {
-      if (rest.starts_with("[:")) {
-        const size_t end = rest.find(":]");
-        if (end != std::string_view::npos) length = end + 2;
-      }
-      in_class = length > 1 || rest[0] != ']';
-    } else if (rest[0] == '[') {
-      in_class = true;
-      if (rest.starts_with("[^")) length = 2;
-      if (rest.substr(length).starts_with("]")) ++length;  // a bracket in the first place is a member
-    } else if (rest.starts_with("(?<") && !rest.starts_with("(?<=") && !rest.starts_with("(?<!")) {
-      out += "(?P<";
-      i += 3;
-      continue;
-    }
-    out += rest.substr(0, length);
-    i += length;
-  }
-  return out;
 }
 
 }  // namespace splitprof::metrics

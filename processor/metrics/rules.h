@@ -35,7 +35,4 @@ class Rules {
   std::vector<Rule> rules_;
 };
 
-// Go takes (?<name>…) for a named group, the RE2 of 2022 only (?P<name>…): the second, for the first.
-std::string with_named_groups_of_re2(std::string_view pattern);
-
 }  // namespace splitprof::metrics

@@ -4,7 +4,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <map>
+
+#include "tests/golden.h"
 
 namespace splitprof {
 namespace {
@@ -90,6 +95,85 @@ TEST(CollectorConfig, AnExporterThatNoFileDefinesNeedsTheEnvironment) {
   const auto& exporter = std::get<ElasticsearchOptions>(got.exporters.at(0));
   EXPECT_THAT(exporter.endpoints, ElementsAre("http://a:9200", "https://b/prefix"));
   EXPECT_EQ(exporter.http.user, "");  // only the first URL's counts
+}
+
+TEST(CollectorConfig, BrokenOnesAreRefusedWithTheRecordedErrors) {
+  const std::filesystem::path folder = SPLITPROF_SOURCE_DIR "/tests/data/config/broken";
+  size_t files = 0;
+  for (const auto& file : std::filesystem::directory_iterator(folder)) {
+    SCOPED_TRACE(file.path());
+    ConfigSources given = sources({});
+    given.documents = {file.path()};
+    if (file.path().stem().string().starts_with("gate")) given.feature_gates.clear();
+    const auto result = read_collector_config(given);
+    ASSERT_FALSE(result);
+    std::string message = result.error().message + "\n";
+    // Where the sources are is different on each machine.
+    const std::string prefix = folder.string() + "/";
+    for (size_t at = message.find(prefix); at != message.npos; at = message.find(prefix))
+      message.erase(at, prefix.size());
+    EXPECT_EQ(message.find("hunter2"), std::string::npos);
+    test::expect_golden("config/" + file.path().stem().string() + ".txt", message);
+    ++files;
+  }
+  EXPECT_GE(files, 60u);
+}
+
+// Headings name sections ("### `receivers.profiling`"), the first cells of tables their keys.
+std::set<std::string> keys_of_the_page() {
+  std::set<std::string> keys;
+  std::ifstream page(SPLITPROF_SOURCE_DIR "/docs/configuration.md");
+  std::vector<std::string> sections;
+  for (std::string line; std::getline(page, line);) {
+    const bool heading = line.starts_with("### ");
+    if (heading) sections.clear();
+    if (!heading && !line.starts_with("| `")) continue;
+    const std::string cell = heading ? line : line.substr(0, line.find(" | "));
+    for (size_t begin = cell.find('`'); begin != cell.npos;) {
+      const size_t end = cell.find('`', begin + 1);
+      const std::string word = cell.substr(begin + 1, end - begin - 1);
+      if (heading) sections.push_back(word);
+      if (!heading)
+        for (const auto& section : sections) keys.insert(section + "." + word);
+      begin = cell.find('`', end + 1);
+    }
+  }
+  return keys;
+}
+
+TEST(ConfigurationPage, HasEveryKeyAndNoOther) {
+  const auto known = config::known_keys();
+  const auto documented = keys_of_the_page();
+  for (const auto& key : known) {
+    // A section without a row of its own is described by its keys.
+    const auto below = known.lower_bound(key + ".");
+    const bool section = below != known.end() && below->starts_with(key + ".");
+    const bool top = key.find('.') == key.npos;
+    EXPECT_TRUE(top || section || documented.contains(key)) << key << " is not in docs/configuration.md";
+  }
+  for (const auto& key : documented) EXPECT_TRUE(known.contains(key)) << key << " is documented, but not understood";
+  EXPECT_GT(known.size(), 200u);
+}
+
+TEST(CollectorConfig, TakesEachOfTheExamples) {
+  const std::map<std::string, std::string> environment = {{"ELASTICSEARCH_API_KEY", "a2V5"}};
+  size_t examples = 0;
+  for (const auto& file : std::filesystem::directory_iterator(SPLITPROF_SOURCE_DIR "/docs/examples")) {
+    const auto name = file.path().filename().string();
+    if (name.starts_with("exporter-")) continue;
+    SCOPED_TRACE(name);
+    Given given{{"example:" + name}, environment};
+    if (name.starts_with("edot-")) {
+      given.documents.push_back("example:exporter-elasticsearch.yml");
+    } else {
+      given.gates.clear();  // they say so themselves
+    }
+    const auto got = config(given);
+    EXPECT_FALSE(got.pipelines.empty());
+    EXPECT_TRUE(got.notes.empty()) << got.notes.front();
+    ++examples;
+  }
+  EXPECT_GE(examples, 10u);
 }
 
 }  // namespace

@@ -40,13 +40,6 @@ TEST(Rules, SpeakGosDialect) {
   EXPECT_THAT(matching({"a"}, "\xff\xfe a"), ElementsAre(0)) << "not UTF-8";
 }
 
-TEST(Rules, OnlyNamesOfGroupsAreRewritten) {
-  for (const char* same : {"\\(?<n>", "[(?<n>]", "[](?<n>]", "[^](?<n>]", "[[:alpha:](?<n>]", "\\Q(?<n>a)\\E",
-                           "\\Q(?<n>", "(?:a)", "(?P<n>a)", "(?<=a)", "(?<!a)", "a\\", "[", ""})
-    EXPECT_EQ(with_named_groups_of_re2(same), same);
-  EXPECT_EQ(with_named_groups_of_re2("[a](?<n>b)\\\\(?<m>c)"), "[a](?P<n>b)\\\\(?P<m>c)");
-}
-
 TEST(Rules, ABadRuleIsNamedAndTheFirstOneWins) {
   const auto message = [](std::vector<ProfilingMetricsOptions::Rule> rules) {
     const auto compiled = Rules::compile(rules);
