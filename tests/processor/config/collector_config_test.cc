@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "processor/config/collector_config.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -10,48 +8,17 @@
 #include <map>
 
 #include "tests/golden.h"
+#include "tests/processor/config/given.h"
 
 namespace splitprof {
 namespace {
 
+using test::config;
+using test::error;
+using test::Given;
+using test::sources;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-constexpr const char* kGate = "service.profilesSupport";
-
-struct Given {
-  std::vector<std::string> documents;
-  std::map<std::string, std::string> environment;
-  std::vector<std::string> settings;
-  std::vector<std::string> gates{kGate};
-};
-
-ConfigSources sources(const Given& given) {
-  ConfigSources out;
-  for (const auto& document : given.documents)
-    out.documents.push_back(document.starts_with("example:")
-                                ? SPLITPROF_SOURCE_DIR "/docs/examples/" + document.substr(8)
-                                : "yaml:" + document);
-  out.settings = given.settings;
-  out.feature_gates = given.gates;
-  out.environment = [environment = given.environment](const std::string& name) {
-    const auto found = environment.find(name);
-    return found == environment.end() ? std::nullopt : std::optional(found->second);
-  };
-  return out;
-}
-Result<CollectorConfig> read(const Given& given) {
-  return read_collector_config(sources(given));
-}
-CollectorConfig config(const Given& given) {
-  auto result = read(given);
-  EXPECT_TRUE(result) << result.error().message;
-  return result ? *result : CollectorConfig{};
-}
-std::string error(const Given& given) {
-  const auto result = read(given);
-  return result ? "accepted" : result.error().message;
-}
 
 constexpr const char* kExporter = "exporters: {elasticsearch: {endpoint: https://es.example.com:9200/}}";
 
@@ -95,6 +62,79 @@ TEST(CollectorConfig, AnExporterThatNoFileDefinesNeedsTheEnvironment) {
   const auto& exporter = std::get<ElasticsearchOptions>(got.exporters.at(0));
   EXPECT_THAT(exporter.endpoints, ElementsAre("http://a:9200", "https://b/prefix"));
   EXPECT_EQ(exporter.http.user, "");  // only the first URL's counts
+}
+
+TEST(CollectorConfig, SettingsComeLast) {
+  const std::string document =
+      "{receivers: {profiling: {samples_per_second: 50}}, exporters: {debug: }, service: "
+      "{pipelines: {profiles: {receivers: [profiling], exporters: [debug]}}}}";
+  const auto rate = [&](const Given& given) {
+    return std::get<ProfilingReceiverOptions>(config(given).receivers.at(0)).samples_per_second;
+  };
+  EXPECT_EQ(rate({{document}}), 50u);
+  EXPECT_EQ(rate({{document, "receivers::profiling::samples_per_second: 60"}}), 60u);
+  EXPECT_EQ(rate({{document, "receivers::profiling::samples_per_second: 60"},
+                  {},
+                  {"receivers.profiling.samples_per_second=97"}}),
+            97u);
+  EXPECT_EQ(rate({{document}, {{"RATE", "70"}}, {"receivers.profiling = {samples_per_second: \"${env:RATE}\"}"}}), 70u);
+  EXPECT_EQ(error({{document}, {}, {"receivers.profiling"}}),
+            "--set : has to be KEY.KEY=VALUE, as in exporters.elasticsearch.timeout=30s");
+  EXPECT_THAT(error({{document}, {}, {"receivers.profiling.rate=1"}}),
+              HasSubstr("--set receivers.profiling.rate: receivers.profiling: unknown key \"rate\""));
+}
+
+TEST(CollectorConfig, ProfilesNeedTheGateFromOneSideOrTheOther) {
+  const std::string pipelines = "pipelines: {profiles: {receivers: [profiling], exporters: [debug]}}}}";
+  const std::string closed = "{receivers: {profiling: }, exporters: {debug: }, service: {" + pipelines;
+  const std::string open =
+      "{receivers: {profiling: }, exporters: {debug: }, service: {feature_gates: [service.profilesSupport], " +
+      pipelines;
+  EXPECT_THAT(error({{closed}, {}, {}, {}}), HasSubstr("--feature-gates=service.profilesSupport"));
+  for (const char* gate : {"service.profilesSupport", "+service.profilesSupport", "-a.b,+service.profilesSupport"})
+    EXPECT_EQ(error({{closed}, {}, {}, {gate}}), "accepted") << gate;
+  EXPECT_EQ(error({{open}, {}, {}, {}}), "accepted");
+  EXPECT_NE(error({{open}, {}, {}, {"-service.profilesSupport"}}), "accepted") << "the command line wins";
+}
+
+TEST(CollectorConfig, AllErrorsOfAllDocumentsAreSaidAtOnce) {
+  const auto message =
+      error({{"receivers: {profiling: {rate: 1}}\nexporters: {debug: {loud: 1}}", "service: [", "a: 1"}});
+  EXPECT_THAT(message, HasSubstr(":1:25: receivers.profiling: unknown key \"rate\""));
+  EXPECT_THAT(message, HasSubstr(":2:21: exporters.debug: unknown key \"loud\""));
+  EXPECT_THAT(message, HasSubstr("no valid YAML"));
+  EXPECT_THAT(message, HasSubstr("unknown key \"a\""));
+  EXPECT_THAT(message, testing::Not(HasSubstr("service is missing"))) << "it may be in what could not be read";
+}
+
+TEST(CollectorConfig, WhatHasNoEffectIsNoted) {
+  const auto got =
+      config({{"receivers: {profiling: {frame_cache_size: 2048}}\nprocessors: {batch: {timeout: 1s}}\n"
+               "exporters: {debug: , file/unused: {path: /x}}\n"
+               "service: {pipelines: {profiles: {receivers: [profiling], processors: [batch], exporters: "
+               "[debug]}}}"}});
+  EXPECT_EQ(got.exporters.size(), 1u);
+  EXPECT_THAT(got.notes, ElementsAre(HasSubstr("frame_cache_size has no effect"),
+                                     HasSubstr("exporter file/unused is not used by any pipeline"),
+                                     HasSubstr("processor batch has no effect")));
+}
+
+TEST(CollectorConfig, SeveralPipelinesAndFanOutKeepTheirNames) {
+  const auto got = config({{"example:complete.yml"}, {{"ELASTICSEARCH_API_KEY", "k"}}});
+  ASSERT_EQ(got.pipelines.size(), 3u);
+  EXPECT_EQ(got.pipelines[1].name, "profiles/replayed");
+  EXPECT_THAT(got.pipelines[0].exporters, ElementsAre("elasticsearch", "elasticsearch/eu", "profilingmetrics", "file"));
+  EXPECT_EQ(got.exporters.size(), 5u);
+}
+
+TEST(CollectorConfig, PrintsTheMergedDocumentWithoutSecrets) {
+  const auto printed = print_collector_config(
+      sources({{"example:edot-profiles-9.2.yml", "example:exporter-elasticsearch.yml"},
+               {{"ELASTICSEARCH_API_KEY", "hunter2"}, {"ELASTICSEARCH_ENDPOINT", "https://u:hunter2@es"}},
+               {"receivers.profiling.SamplesPerSecond=97"}}));
+  ASSERT_TRUE(printed);
+  test::expect_golden("config/printed.yml", *printed);
+  EXPECT_EQ(printed->find("hunter2"), std::string::npos);
 }
 
 TEST(CollectorConfig, BrokenOnesAreRefusedWithTheRecordedErrors) {
