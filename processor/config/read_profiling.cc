@@ -37,29 +37,27 @@ constexpr std::pair<const char*, const char*> kFieldNames[] = {
 constexpr const char* kInterpreters[] = {"python", "perl",   "php", "hotspot", "ruby",
                                          "v8",     "dotnet", "go",  "beam",    "luajit"};
 
+std::optional<uint32_t> parse_cpu(std::string_view text) {
+  constexpr uint32_t kMaxCpu = 8191;  // NR_CPUS of Linux on x86-64 at most, arch/x86/Kconfig
+  uint32_t cpu = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), cpu);
+  if (error != std::errc() || end != text.data() + text.size() || cpu > kMaxCpu) return {};
+  return cpu;
+}
+
 // "0-3,8", as in /sys/devices/system/cpu.
 std::optional<std::vector<uint32_t>> parse_cpus(std::string_view text) {
-  constexpr uint32_t kMaxCpu = 8191;  // NR_CPUS of Linux on x86-64 at most, arch/x86/Kconfig
-  std::vector<uint32_t> cpus;
+  std::set<uint32_t> cpus;
   while (!text.empty()) {
-    auto part = text.substr(0, text.find(','));
+    const auto part = text.substr(0, text.find(','));
     text.remove_prefix(std::min(part.size() + 1, text.size()));
-    uint32_t first = 0, last = 0;
-    const char* end = part.data() + part.size();
-    auto [rest, error] = std::from_chars(part.data(), end, first);
-    if (error != std::errc()) return {};
-    last = first;
-    if (rest != end && *rest == '-')
-      std::tie(rest, error) = [&] {
-        const auto read = std::from_chars(rest + 1, end, last);
-        return std::pair(read.ptr, read.ec);
-      }();
-    if (error != std::errc() || rest != end || first > last || last > kMaxCpu) return {};
-    for (uint32_t cpu = first; cpu <= last; ++cpu) cpus.push_back(cpu);
+    const size_t dash = part.find('-');
+    const auto first = parse_cpu(part.substr(0, dash));
+    const auto last = dash == part.npos ? first : parse_cpu(part.substr(dash + 1));
+    if (!first || !last || *first > *last) return {};
+    for (uint32_t cpu = *first; cpu <= *last; ++cpu) cpus.insert(cpu);
   }
-  std::sort(cpus.begin(), cpus.end());
-  cpus.erase(std::unique(cpus.begin(), cpus.end()), cpus.end());
-  return cpus;
+  return std::vector<uint32_t>(cpus.begin(), cpus.end());
 }
 
 void read_interpreters(Section interpreters, std::vector<std::string>& disabled) {
