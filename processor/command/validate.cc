@@ -4,9 +4,8 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
-#include <cstdlib>
-
 #include "processor/config/collector_config.h"
+#include "processor/config/environment.h"
 
 namespace splitprof {
 
@@ -15,10 +14,7 @@ int validate(const ValidateOptions& options) {
   sources.documents = options.documents;
   sources.settings = options.settings;
   sources.feature_gates = options.feature_gates;
-  sources.environment = [](const std::string& name) {
-    const char* value = std::getenv(name.c_str());
-    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-  };
+  sources.environment = environment_variable;
   if (options.print) {
     const auto text = print_collector_config(sources);
     fmt::print(text ? stdout : stderr, "{}", text ? *text : text.error().message + "\n");

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "processor/config/url.h"
+
 namespace splitprof::config {
 namespace {
 
@@ -24,6 +26,7 @@ void add_document(Document& all, std::string_view text, uint32_t source, Problem
   if (document.kind == Value::Kind::null) return;
   if (document.kind != Value::Kind::map) {
     problems.error(document.place, "a configuration is a map: receivers, exporters, service and so on");
+    all.whole = false;
     return;
   }
   split_keys(document, kKeySeparator);
@@ -34,7 +37,7 @@ void add_document(Document& all, std::string_view text, uint32_t source, Problem
 std::string name_of(const std::string& location) {
   if (location.starts_with("file:")) return location.substr(5);
   if (location.starts_with("yaml:")) return "--config yaml:";
-  return location;
+  return location.find("://") == location.npos ? location : shown_url(location);
 }
 
 void add_location(Document& all, const std::string& location, const Environment& environment, Problems& problems) {
