@@ -55,14 +55,20 @@ void hide_all(Value& value) {
     if (!named || entry.key != "name") hide_all(entry.value);
 }
 
+// yaml-cpp leaves a carriage return as it is in plain text, where it ends the line.
+void emit_text(const std::string& text, bool quoted, YAML::Emitter& out) {
+  if (quoted || std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }))
+    out << YAML::DoubleQuoted;
+  out << text;
+}
+
 void emit(const Value& value, YAML::Emitter& out) {
   switch (value.kind) {
     case Value::Kind::null:
       out << YAML::Null;
       break;
     case Value::Kind::scalar:
-      if (value.quoted) out << YAML::DoubleQuoted;
-      out << value.text;
+      emit_text(value.text, value.quoted, out);
       break;
     case Value::Kind::list:
       out << YAML::BeginSeq;
@@ -72,7 +78,9 @@ void emit(const Value& value, YAML::Emitter& out) {
     case Value::Kind::map:
       out << YAML::BeginMap;
       for (const auto& entry : value.entries) {
-        out << YAML::Key << entry.key << YAML::Value;
+        out << YAML::Key;
+        emit_text(entry.key, false, out);
+        out << YAML::Value;
         emit(entry.value, out);
       }
       out << YAML::EndMap;

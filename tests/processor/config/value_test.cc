@@ -152,7 +152,8 @@ extensions:
 }
 
 TEST(PrintYaml, ReadsBackAsTheSame) {
-  const char* text = "{a: [1, \"1\", ~, \"\", 'x: y', \"a\\nb\"], b: {c: true, \"d e\": \"#\"}, e: [], f: {}}";
+  const char* text =
+      "{a: [1, \"1\", ~, \"\", 'x: y', \"a\\nb\"], b: {c: true, \"d e\": \"#\", \"f\\r\": \"\\r\"}, e: [], f: {}}";
   const auto value = *read(text).value;
   const auto again = read(print_yaml(value));
   ASSERT_TRUE(again.value) << again.problems.errors();
