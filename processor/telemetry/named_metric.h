@@ -14,4 +14,9 @@ struct NamedMetric {
   uint64_t value = 0;
 };
 
+// What goes up and down says so: its sentence ends in ", now". Everything else only grows.
+inline bool is_gauge(const NamedMetric& metric) {
+  return metric.text.ends_with(", now");
+}
+
 }  // namespace splitprof
