@@ -96,7 +96,7 @@ void FlushBuffer::merge(const otel::Resource& resource, std::span<const Point> p
 
 size_t FlushBuffer::bytes() const {
   constexpr size_t kPoint = sizeof(Entry) + 32;  // and its places in the index, half of which are empty
-  constexpr size_t kResource = 256;              // and the allocations of some ten attributes
+  constexpr size_t kResource = 1024;             // and the allocations of some ten attributes
   return points_.size() * kPoint + resources_.size() * kResource + 2 * identity_bytes_;
 }
 

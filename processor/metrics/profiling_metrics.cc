@@ -23,7 +23,7 @@ namespace {
 // One batch can refer to the same long stacks from many profiles, and a gauge makes a point of each type, class and
 // label of each profile. Far beyond what a whole machine shows in an interval.
 constexpr uint64_t kMaxGaugePointsOfBatch = 1u << 20;
-// Waiting for a flush. 500 processes of 20 points each are 2 MiB.
+// Waiting for a flush. 500 processes of 20 points each are some 1.5 MiB.
 constexpr size_t kMaxBufferedBytes = 32u << 20;
 constexpr uint64_t kLogIntervalNs = 30'000'000'000;
 
