@@ -59,6 +59,8 @@ Balance balance(const BalanceInput& input) {
                 {"read by other processes", less(of_sampler("consumed"), processor.samples_consumed)},
                 {"malformed", processor.samples_malformed},
                 {"of processes not asked for", processor.samples_filtered},
+                {"of processes too young", processor.samples_too_young},
+                {"without a time of their own", processor.moments_dropped},
                 {"pipelines did not keep up", input.not_taken},
                 {"without a document", exporter.samples_without_document},
                 {"refused", exporter.samples_refused},

@@ -13,9 +13,11 @@ TEST(Balance, EverySampleHasAPlace) {
   processor.samples_consumed = 985;
   processor.samples_malformed = 6;
   processor.samples_filtered = 7;
-  processor.samples_aggregated = 972;
+  processor.samples_too_young = 14;
+  processor.samples_aggregated = 958;
+  processor.moments_dropped = 15;
   ExporterMetrics exporter;
-  exporter.samples_received = 964 + 50;
+  exporter.samples_received = 935 + 50;
   exporter.samples_left_before = 20;
   exporter.samples_without_document = 9;
   exporter.samples_refused = 10;
@@ -23,18 +25,19 @@ TEST(Balance, EverySampleHasAPlace) {
   exporter.samples_backlog_dropped = 12;
   exporter.samples_backlog_damaged = 13;
   exporter.samples_waiting = 14;
-  exporter.samples_delivered = 964 + 50 + 20 - 9 - 10 - 11 - 12 - 13 - 14;
+  exporter.samples_delivered = 935 + 50 + 20 - 9 - 10 - 11 - 12 - 13 - 14;
   const auto result = balance({.exporter = "elasticsearch/eu",
                                .sampler = sampler,
                                .processor = processor,
-                               .handed_on = 964,
+                               .handed_on = 935,
                                .not_taken = 8,
                                .metrics = exporter});
   EXPECT_EQ(result.unaccounted, 0);
   EXPECT_EQ(result.line,
             "samples to elasticsearch/eu: taken 1000 + of other receivers 50 + left by an earlier process 20 = "
-            "delivered 965 + waiting on disk 14 + dropped 91 (BPF ring full 1, no processor connected 2, shared ring "
+            "delivered 936 + waiting on disk 14 + dropped 120 (BPF ring full 1, no processor connected 2, shared ring "
             "full 3, not read from the ring 4, read by other processes 5, malformed 6, of processes not asked for 7, "
+            "of processes too young 14, without a time of their own 15, "
             "pipelines did not keep up 8, without a document 9, refused 10, given up 11, backlog full or too old 12, "
             "backlog damaged 13)");
 }
