@@ -13,12 +13,15 @@
 #include "processor/metrics/profiling_metrics.h"
 #include "processor/otlp/debug_exporter.h"
 #include "processor/otlp/file_exporter.h"
+#include "processor/otlp/http_exporter.h"
 #include "processor/otlp/json_files.h"
 #include "processor/otlp/receiver.h"
 #include "processor/pipelines/clocks.h"
 #include "processor/pipelines/export_thread.h"
 #include "processor/pipelines/fan_out.h"
 #include "processor/pipelines/key_files.h"
+#include "processor/telemetry/health.h"
+#include "processor/telemetry/pages.h"
 #include "shared/log.h"
 
 namespace splitprof {
@@ -46,6 +49,10 @@ Node make_node(std::string name, std::unique_ptr<Made> made) {
 std::string folder_of(const std::string& state_folder, std::string exporter) {
   std::replace(exporter.begin(), exporter.end(), '/', '@');
   return state_folder + "/backlog/" + exporter;
+}
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 // Signals are the main thread's: another one that took them would lose them. Threads inherit what is blocked.
@@ -78,6 +85,10 @@ struct Graph::State {
   Intake* profiling = nullptr;                                         // one of them
   std::vector<std::pair<otlp::OtlpReceiver*, std::string>> listening;  // that start a thread of their own
   ConfineOptions needs;
+  std::optional<http::ListeningSockets> page_sockets;
+  std::unique_ptr<http::LocalService> page;
+  ComponentHealth health;
+  uint64_t samples_submitted = 0;
 
   static Node* find(std::vector<Node>& nodes, const std::string& name) {
     const auto found = std::find_if(nodes.begin(), nodes.end(), [&](const Node& node) { return node.name == name; });
@@ -109,6 +120,17 @@ struct Graph::State {
     return Ok{};
   }
 
+  Result<> add(OtlpHttpOptions& options, const std::string& state_folder) {
+    choose_backlog(options.backlog, options.name, state_folder);
+    std::vector<std::string> servers;
+    for (const auto& endpoint : {options.profiles_endpoint, options.metrics_endpoint})
+      if (!endpoint.empty()) servers.push_back(endpoint);
+    TRY(will_reach(options.http, servers));
+    auto made = TRY(otlp::OtlpHttpExporter::make(options, client, random()));
+    exporters.push_back(make_node(options.name, std::move(made)));
+    return Ok{};
+  }
+
   // What is opened while the program still is whoever started it.
   Result<> open_early(const ExporterOptions& exporter) {
     if (const auto* file = std::get_if<FileExporterOptions>(&exporter)) {
@@ -133,6 +155,25 @@ struct Graph::State {
       needs.accept = true;
     }
     return Ok{};
+  }
+
+  void report(Telemetry& telemetry) {
+    const uint64_t now_ns = read_clocks().monotonic_ns;
+    std::vector<MetricGroup> groups;
+    std::vector<HealthCheck> checks;
+    const auto add = [&](const char* group, const std::vector<Node>& nodes) {
+      for (const auto& node : nodes) {
+        auto metrics = node.component->metrics();
+        checks.push_back(
+            health.check(fmt::format("{} {}", group, node.name), node.component->healthy(), metrics, now_ns));
+        groups.push_back({.group = group, .component = node.name, .metrics = std::move(metrics)});
+      }
+    };
+    add("receiver", receivers);
+    add("connector", connectors);
+    add("exporter", exporters);
+    if (page) groups.push_back({.group = "telemetry_server", .component = "", .metrics = page->metrics()});
+    telemetry.report(kExportThread, now_ns, std::move(groups), std::move(checks));
   }
 
   Result<> join(const PipelineOptions& pipeline) {
@@ -165,6 +206,10 @@ Result<std::unique_ptr<Graph>> Graph::open(CollectorConfig config) {
     TRY(state->open_early(exporter));
   }
   for (const auto& receiver : state->config.receivers) TRY(state->open_early(receiver));
+  if (const auto& page = state->config.telemetry; page.enabled) {
+    state->page_sockets = TRY(http::listen(page.host, page.port));
+    state->needs.accept = true;
+  }
   http::preload_name_resolution();
   return std::unique_ptr<Graph>(new Graph(std::move(state)));
 }
@@ -176,8 +221,10 @@ const ProfilingReceiverOptions* Graph::profiling() const {
 }
 
 Result<> Graph::complete(const std::string& state_folder) {
-  for (auto& exporter : state_->config.exporters)
+  for (auto& exporter : state_->config.exporters) {
     if (auto* options = std::get_if<ElasticsearchOptions>(&exporter)) TRY(state_->add(*options, state_folder));
+    if (auto* options = std::get_if<OtlpHttpOptions>(&exporter)) TRY(state_->add(*options, state_folder));
+  }
   for (const auto& options : state_->config.connectors) {
     auto made =
         TRY(ProfilingMetrics::make(options, state_->to_metrics[options.name], SPLITPROF_VERSION, read_clocks()));
@@ -191,30 +238,56 @@ const ConfineOptions& Graph::needs() const {
   return state_->needs;
 }
 
-void Graph::start() {
+void Graph::start(Telemetry& telemetry) {
   ExportThread::Stages stages;
   for (auto* nodes : {&state_->receivers, &state_->connectors, &state_->exporters}) {
     stages.emplace_back();
     for (auto& node : *nodes) stages.back().push_back(node.component.get());
   }
   auto& thread = state_->thread;
-  thread = std::make_unique<ExportThread>(state_->client, std::move(stages), [] {});
+  thread = std::make_unique<ExportThread>(state_->client, std::move(stages),
+                                          [state = state_.get(), &telemetry] { state->report(telemetry); });
   const auto intake_of = [&](const std::string& receiver) -> Intake& {
     state_->intakes.push_back(thread->make_intake(state_->to_profiles[receiver]));
     return *state_->intakes.back();
   };
   if (const auto* options = profiling()) state_->profiling = &intake_of(options->name);
   const SignalsBlocked blocked;
+  if (state_->page_sockets)
+    state_->page = http::LocalService::start("telemetry", std::move(*state_->page_sockets),
+                                             telemetry_routes(telemetry, [] { return read_clocks().monotonic_ns; }));
   for (auto& [receiver, name] : state_->listening) receiver->start(intake_of(name));
   thread->start();
 }
 
 bool Graph::submit(std::shared_ptr<const otel::Profiles> batch) {
-  return state_->profiling->submit(std::move(batch));
+  const uint64_t samples = batch->sample_count();
+  if (!state_->profiling->submit(std::move(batch))) return false;
+  state_->samples_submitted += samples;
+  return true;
 }
 
 void Graph::stop() {
   state_->thread->stop();
+}
+
+std::vector<Graph::ProfilesExporter> Graph::profiles_exporters() const {
+  std::vector<ProfilesExporter> found;
+  for (const auto& exporter : state_->exporters) {
+    uint64_t times = 0;  // that it is handed each batch of the profiling receiver
+    bool takes_profiles = false;
+    for (const auto& pipeline : state_->config.pipelines) {
+      if (pipeline.signal != PipelineOptions::Signal::profiles || !contains(pipeline.exporters, exporter.name))
+        continue;
+      takes_profiles = true;
+      times += profiling() != nullptr && contains(pipeline.receivers, profiling()->name);
+    }
+    if (!takes_profiles) continue;
+    found.push_back({.name = exporter.name,
+                     .samples_handed_on = times * state_->samples_submitted,
+                     .metrics = exporter_metrics_of(exporter.component->metrics())});
+  }
+  return found;
 }
 
 }  // namespace splitprof

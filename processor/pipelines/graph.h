@@ -13,12 +13,16 @@
 #include "processor/pipelines/component.h"
 #include "processor/pipelines/intake.h"
 #include "processor/sandbox.h"
+#include "processor/telemetry/exporter_metrics.h"
+#include "processor/telemetry/telemetry.h"
 #include "shared/result.h"
 
 namespace splitprof {
 
 class Graph {
  public:
+  static constexpr const char* kExportThread = "export";  // its name in Telemetry
+
   // Reads keys and certificates, opens outputs, binds ports.
   static Result<std::unique_ptr<Graph>> open(CollectorConfig config);
   ~Graph();
@@ -33,12 +37,21 @@ class Graph {
   // What has to stay possible when the sandbox is shut.
   const ConfineOptions& needs() const;
 
-  // Starts the threads.
-  void start();
+  // Starts the threads, the telemetry page's among them where the configuration has one. `telemetry` outlives the
+  // graph.
+  void start(Telemetry& telemetry);
   // Hands a batch of the profiling receiver to its pipelines. False: they are too slow, and it was not taken.
   bool submit(std::shared_ptr<const otel::Profiles> batch);
   // Takes nothing any more, flushes, sends or saves, and ends the threads.
   void stop();
+
+  struct ProfilesExporter {
+    std::string name;
+    uint64_t samples_handed_on = 0;  // of the profiling receiver
+    ExporterMetrics metrics;
+  };
+  // After stop().
+  std::vector<ProfilesExporter> profiles_exporters() const;
 
  private:
   struct State;

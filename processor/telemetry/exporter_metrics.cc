@@ -11,4 +11,15 @@ std::vector<NamedMetric> list(const ExporterMetrics& metrics) {
   };
 }
 
+ExporterMetrics exporter_metrics_of(const std::vector<NamedMetric>& metrics) {
+  ExporterMetrics made;
+  for (const auto& metric : metrics) {
+#define SP_METRIC(field, text) \
+  if (metric.name == #field) made.field = metric.value;
+#include "processor/telemetry/exporter_metrics.def"
+#undef SP_METRIC
+  }
+  return made;
+}
+
 }  // namespace splitprof

@@ -17,5 +17,7 @@ struct ExporterMetrics {
 };
 
 std::vector<NamedMetric> list(const ExporterMetrics& metrics);
+// What such a list was made of; names that are none of an exporter's are left out.
+ExporterMetrics exporter_metrics_of(const std::vector<NamedMetric>& metrics);
 
 }  // namespace splitprof

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "processor/export/printable.h"
+#include "processor/otel/profiles.h"
 #include "processor/receivers/profiling/container.h"
 
 namespace splitprof {
@@ -38,6 +39,9 @@ otel::Attributes host_attributes(const Host& host) {
   add(attributes, "host.arch", architecture(host.architecture));
   add(attributes, "os.type", "linux");
   add(attributes, "os.version", host.kernel_release);
+  // Servers reckon costs by it, and take 4 for unknown.
+  if (host.online_cpus != 0)
+    attributes.push_back({std::string(otel::key::kPresentCpuCores), {int64_t{host.online_cpus}}});
   return attributes;
 }
 

@@ -174,9 +174,9 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def start(folder, data, kind="light", settings=(), prepare=None, timeout=120):
-    """A server whose files are kept in `folder`, with an empty node in `data`. `prepare` is called with the folder of
-    its configuration before it starts."""
+def start(folder, data, kind="light", settings=(), prepare=None, timeout=120, port=None):
+    """A server whose files are kept in `folder`, with its node in `data`: a new one when that is empty. `prepare` is
+    called with the folder of its configuration before it starts."""
     java, version = find_java()
     home = unpacked(kind, version, folder)
     classes = Path(home).parent / "classes"
@@ -190,7 +190,7 @@ def start(folder, data, kind="light", settings=(), prepare=None, timeout=120):
     (data / "config").mkdir(exist_ok=True)
     if prepare:
         prepare(data / "config")
-    port = free_port()
+    port = port or free_port()
     command = [java + "/bin/java", "-Xms256m", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
                f"-Des.path.home={home}", "-Des.distribution.type=zip", f"-Djava.io.tmpdir={data / 'tmp'}",
                "-Dlog4j2.disable.jmx=true", "-Dlog4j.shutdownHookEnabled=false", "-Dio.netty.noUnsafe=true"]

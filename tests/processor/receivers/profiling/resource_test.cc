@@ -15,12 +15,14 @@ TEST(HostAttributes, FollowTheSemanticConventions) {
                              .host_name = "web-1",
                              .kernel_release = "6.1.0-18-amd64",
                              .kernel_version = "#1 SMP",
-                             .architecture = "x86_64"}),
+                             .architecture = "x86_64",
+                             .online_cpus = 8}),
             (otel::Attributes{{"host.id", {"0123456789abcdef0123456789abcdef"}},
                               {"host.name", {"web-1"}},
                               {"host.arch", {"amd64"}},
                               {"os.type", {"linux"}},
-                              {"os.version", {"6.1.0-18-amd64"}}}));
+                              {"os.version", {"6.1.0-18-amd64"}},
+                              {"profiling.agent.config.present_cpu_cores", {int64_t{8}}}}));
   EXPECT_EQ(otel::text_of(*otel::find(host_attributes({.architecture = "aarch64"}), "host.arch")), "arm64");
 }
 
