@@ -111,6 +111,8 @@ Result<int> relay(Graph& graph) {
 Result<int> run_daemon(const ProcessorOptions& options) {
   raise_file_limit();
   auto config = TRY(read_collector_config(sources_of(options)));
+  if (!options.log_level)
+    if (const auto level = log::parse_level(config.telemetry.log_level)) log::set_level(*level);
   for (const auto& note : config.notes) log::info("{}", note);
   config.telemetry.enabled = config.telemetry.enabled && options.telemetry;
   const auto graph = TRY(Graph::open(std::move(config)));
@@ -118,6 +120,7 @@ Result<int> run_daemon(const ProcessorOptions& options) {
   TRY(drop_privileges(options.user));
   TRY(graph->complete(state_folder));
   const auto* receiver = graph->profiling();
+  if (receiver != nullptr && receiver->verbose && !options.log_level) log::set_level(log::Level::debug);
   kj::AutoCloseFd connection;
   if (receiver != nullptr) connection = TRY(connection_to_sampler(options));
   for (const auto& sentence : TRY(confine(graph->needs()))) log::warn("{}", sentence);

@@ -80,7 +80,7 @@ Result<int> choose(const ProcessorOptions& options) {
 int main(int argc, char** argv) {
   const auto parsed = splitprof::parse_options(argc, argv);
   if (!parsed.options) return parsed.exit_code;
-  splitprof::log::set_up("splitprof-processor", parsed.options->log_level);
+  splitprof::log::set_up("splitprof-processor", parsed.options->log_level.value_or(splitprof::log::Level::info));
   const splitprof::log::KjMessages kj_messages;
   signal(SIGPIPE, SIG_IGN);  // a peer that is gone is an error of the write
   try {

@@ -89,8 +89,8 @@ ParsedOptions parse_options(int argc, char** argv) {
   std::vector<uint32_t> pids;
   app.add_option("--pid", pids, "Only this process and its descendants; may be repeated");
   app.add_option("--duration", options.duration_s, "Ends by itself after so many seconds")->type_name("SECONDS");
-  std::string level = "info";
-  app.add_option("--log-level", level, "debug, info, warn or error")->capture_default_str();
+  std::string level;
+  app.add_option("--log-level", level, "debug, info, warn or error (info, or what the configuration says)");
   try {
     app.parse(argc, argv);
     if (path->empty() && fd->empty() && replay->empty() && config->empty())
@@ -100,9 +100,9 @@ ParsedOptions parse_options(int argc, char** argv) {
       if (!target) throw CLI::ValidationError("--output", text + " is not folded:N, pprof:N, html:N or speedscope:N");
       options.outputs.push_back(*target);
     }
-    const auto parsed_level = log::parse_level(level);
-    if (!parsed_level) throw CLI::ValidationError("--log-level", level + " is none of debug, info, warn, error");
-    options.log_level = *parsed_level;
+    options.log_level = log::parse_level(level);
+    if (!level.empty() && !options.log_level)
+      throw CLI::ValidationError("--log-level", level + " is none of debug, info, warn, error");
   } catch (const CLI::ParseError& error) {
     return {.options = std::nullopt, .exit_code = app.exit(error)};
   }

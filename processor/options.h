@@ -39,8 +39,8 @@ struct ProcessorOptions {
   int progress_fd = -1;
   uint32_t hz = 20;  // samples a second of busy time and CPU
   std::vector<Pid> pids;
-  double duration_s = 0;  // 0: until a signal
-  log::Level log_level = log::Level::info;
+  double duration_s = 0;                // 0: until a signal
+  std::optional<log::Level> log_level;  // nothing: the configuration's, or info
 };
 
 // Either options, or the code to exit with: --help was printed, or what is wrong.

@@ -22,6 +22,9 @@ std::optional<Level> parse_level(std::string_view text);
 
 // `program` stands in each line that is not for the journal, which knows by itself.
 void set_up(const std::string& program, Level level);
+inline void set_level(Level level) {
+  spdlog::set_level(level);
+}
 
 // KJ's own messages become messages of ours, on the thread that this object was made on, as long as it lives. KJ wants
 // it to be a local variable.

@@ -119,8 +119,8 @@ int main(int argc, char** argv) {
   run->add_option("--deny", run_options.deny, "Never look at: exe=PATH, uid=N or cgroup=PATH (repeatable)")
       ->allow_extra_args(false);
   run->add_option("--state", run_options.state_folder, "Folder for what could not be sent yet (/var/lib/splitprof)");
-  run->add_option("--log-level", run_options.log_level, "Of both daemons: debug, info, warn, error")
-      ->capture_default_str();
+  run->add_option("--log-level", run_options.log_level,
+                  "Of both daemons: debug, info, warn, error (info, or what the configuration says)");
   run->add_flag("!--no-telemetry", run_options.telemetry, "No page of counters on localhost");
   run->footer(
       "Example: sudo splitprof run --config otel.yml --feature-gates=service.profilesSupport\n"

@@ -52,20 +52,18 @@ Result<> Daemons::watch_signals() {
 Result<> Daemons::start_sampler(const RunOptions& options, const ProfilingReceiverOptions& receiver,
                                 int connection_fd) {
   ChildPlan plan{.program = TRY(find_daemon("splitprof-sampler")),
-                 .arguments = {"--connection-fd", std::to_string(connection_fd), "--log-level", options.log_level},
+                 .arguments = {"--connection-fd", std::to_string(connection_fd)},
                  .inherit = {connection_fd},
                  .user = {}};
   for (const auto& deny : options.deny) plan.arguments.insert(plan.arguments.end(), {"--deny", deny});
   if (!receiver.include_env_vars.empty()) plan.arguments.emplace_back("--allow-environment");
+  if (!options.log_level.empty()) plan.arguments.insert(plan.arguments.end(), {"--log-level", options.log_level});
   sampler_ = TRY(Child::start(plan));
   return Ok{};
 }
 
 Result<> Daemons::start_processor(const RunOptions& options, int sampler_fd) {
-  ChildPlan plan{.program = TRY(find_daemon("splitprof-processor")),
-                 .arguments = {"--log-level", options.log_level},
-                 .inherit = {},
-                 .user = {}};
+  ChildPlan plan{.program = TRY(find_daemon("splitprof-processor")), .arguments = {}, .inherit = {}, .user = {}};
   plan.clean_environment = false;  // the configuration may refer to it, and proxies stand in it
   const auto add = [&plan](const char* flag, const std::string& value) {
     plan.arguments.insert(plan.arguments.end(), {flag, value});
@@ -77,6 +75,7 @@ Result<> Daemons::start_processor(const RunOptions& options, int sampler_fd) {
   for (const auto& config : options.configs) add("--config", config);
   for (const auto& setting : options.settings) add("--set", setting);
   for (const auto& gate : options.feature_gates) add("--feature-gates", gate);
+  if (!options.log_level.empty()) add("--log-level", options.log_level);
   if (!options.state_folder.empty()) add("--state", options.state_folder);
   if (!options.telemetry) plan.arguments.emplace_back("--no-telemetry");
   processor_ = TRY(Child::start(plan));

@@ -15,7 +15,7 @@ struct RunOptions {
   std::vector<std::string> configs, settings, feature_gates;  // as the processor takes them
   std::vector<std::string> deny;                              // as splitprof-sampler takes them
   std::string state_folder;                                   // empty: the processor's default
-  std::string log_level = "info";
+  std::string log_level;  // of both daemons; empty: info, or what the configuration says
   bool telemetry = true;
 };
 
