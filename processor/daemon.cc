@@ -31,6 +31,19 @@ ConfigSources sources_of(const ProcessorOptions& options) {
           .environment = environment_variable};
 }
 
+// Those that the configuration names; the others lie in the state folder.
+std::vector<std::string> backlog_folders(const CollectorConfig& config) {
+  std::vector<std::string> folders;
+  const auto add = [&](const BacklogOptions& backlog) {
+    if (backlog.enabled && !backlog.folder.empty()) folders.push_back(backlog.folder);
+  };
+  for (const auto& exporter : config.exporters) {
+    if (const auto* options = std::get_if<ElasticsearchOptions>(&exporter)) add(options->backlog);
+    if (const auto* options = std::get_if<OtlpHttpOptions>(&exporter)) add(options->backlog);
+  }
+  return folders;
+}
+
 constexpr const char* kMainThread = "main";
 
 // What the main thread tells the telemetry page, once a second.
@@ -115,6 +128,7 @@ Result<int> run_daemon(const ProcessorOptions& options) {
     if (const auto level = log::parse_level(config.telemetry.log_level)) log::set_level(*level);
   for (const auto& note : config.notes) log::info("{}", note);
   config.telemetry.enabled = config.telemetry.enabled && options.telemetry;
+  for (const auto& folder : backlog_folders(config)) TRY(make_own_folder(folder, options.user));
   const auto graph = TRY(Graph::open(std::move(config)));
   const auto state_folder = TRY(prepare_state_folder(options));
   TRY(drop_privileges(options.user));

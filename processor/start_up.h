@@ -17,6 +17,9 @@ void raise_file_limit();
 
 Result<kj::AutoCloseFd> connection_to_sampler(const ProcessorOptions& options);
 
+// Makes a folder, with those above it, and gives it to whom root becomes; one that is there is given, too.
+Result<> make_own_folder(const std::string& path, const std::string& user);
+
 // The folder where a daemon keeps what has to outlive it, made and given to the user that it becomes: --state, or what
 // systemd says, or /var/lib/splitprof when started as root. Empty: there is none.
 Result<std::string> prepare_state_folder(const ProcessorOptions& options);

@@ -84,9 +84,9 @@ class Daemon:
         self.log_file.close()
 
 
-def balance(log):
-    """The line that the processor ends with: text, and its figures by name."""
-    lines = [line[line.index("samples to"):] for line in log.splitlines() if "samples to elasticsearch: taken" in line]
+def balance(log, exporter="elasticsearch"):
+    """The line that the processor ends with for this exporter: text, and its figures by name."""
+    lines = [line[line.index("samples to"):] for line in log.splitlines() if f"samples to {exporter}: taken" in line]
     if len(lines) != 1:
         raise AssertionError(f"{len(lines)} lines of accounting:\n{log}")
     return lines[0], {name.strip(): int(value) for name, value in re.findall(r"([a-zA-Z ]+?) (\d+)", lines[0])}
