@@ -134,6 +134,63 @@ def bench_cost(bench):
                 bench.add(f"RSS of all processes added up, peak, {what}", "MiB", rss)
 
 
+def family(pid):
+    found = []
+    with contextlib.suppress(OSError):
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            found += [int(child), *family(int(child))]
+    return found
+
+
+def pss_bytes(pids):
+    """Of all of them together."""
+    total = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            total += int(next(line for line in text.splitlines() if line.startswith("Pss:")).split()[1]) * 1024
+    return total
+
+
+def bench_daemon(bench):
+    """Memory of `splitprof run` that sends profiles and metrics to a real Elasticsearch, and of one that cannot."""
+    sys.path.insert(0, str(ROOT / "tests" / "integration" / "elasticsearch"))
+    import elasticsearch_server
+    warm_up, looks = (10, 5) if bench.quick else (30, 15)
+    with tempfile.TemporaryDirectory(prefix="splitprof-bench-") as folder, running(*mixed_load(bench).values()):
+        try:
+            server = elasticsearch_server.start(bench.build / "elasticsearch", folder + "/data")
+        except elasticsearch_server.Cannot as reason:
+            print(f"memory of the daemon: not measured: {reason}")
+            return
+        server.templates()
+        before = bpf_maps()
+        examples = ROOT / "docs" / "examples"
+        run = subprocess.Popen([bench.build / "bin" / "splitprof", "run", "--config", examples / "edot-metrics-9.3.yml",
+                                f"--config=yaml:exporters::elasticsearch::endpoint: {server.url}",
+                                "--set", "service.pipelines.profiles.exporters=[elasticsearch, profilingmetrics]",
+                                "--feature-gates=service.profilesSupport", "--state", folder + "/state"],
+                               stderr=subprocess.DEVNULL)
+        try:
+            for what in ("sending", "the server away"):
+                time.sleep(warm_up)
+                values = []
+                for _ in range(looks):
+                    time.sleep(1)
+                    values.append(pss_bytes([run.pid, *family(run.pid)]) / MIB)
+                bench.add(f"PSS of all processes, daemon, mixed, {what}", "MiB", values, f"after {warm_up} s")
+                if what == "sending":
+                    during = bpf_maps()
+                    if during is not None and before is not None:
+                        maps = sum(b for i, b in during.items() if i not in before) / MIB
+                        bench.add("BPF maps, daemon, mixed", "MiB", [maps], "bytes_memlock of bpftool")
+                    server.stop()
+        finally:
+            run.send_signal(signal.SIGTERM)
+            run.wait()
+            server.stop()
+
+
 def bench_steady(bench):
     """CPU once everything is known: the daemons' own time over a window that begins 10 s after the start."""
     ticks = os.sysconf("SC_CLK_TCK")
@@ -145,13 +202,6 @@ def bench_steady(bench):
                 fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
                 total += int(fields[11]) + int(fields[12])
         return total / ticks
-
-    def family(pid):
-        found = []
-        with contextlib.suppress(OSError):
-            for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-                found += [int(child), *family(int(child))]
-        return found
 
     window, warm_up = (5, 4) if bench.quick else (20, 10)
     for load_name, commands in (("idle", {}), ("mixed", mixed_load(bench))):
@@ -217,7 +267,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", type=Path, default=ROOT / "build")
     parser.add_argument("--quick", action="store_true", help="few repeats: to see that it works")
-    parser.add_argument("--only", help="one of: start_up, walk, steady, cost, programs")
+    parser.add_argument("--only", help="one of: start_up, walk, steady, cost, daemon, programs")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks.md")
     options = parser.parse_args()
     if os.geteuid() != 0:
@@ -225,7 +275,7 @@ def main():
     bench = Bench(options.build.resolve(), options.quick)
     machine = describe_machine(bench.build)
     print("\n".join(machine), flush=True)
-    for part in ("start_up", "walk", "steady", "cost", "programs"):
+    for part in ("start_up", "walk", "steady", "cost", "daemon", "programs"):
         if options.only in (None, part):
             globals()[f"bench_{part}"](bench)
     if not options.only:
