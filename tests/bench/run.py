@@ -164,6 +164,7 @@ def bench_daemon(bench):
             print(f"memory of the daemon: not measured: {reason}")
             return
         server.templates()
+        Path(folder).chmod(0o755)  # the daemon's user has a folder of its own in it
         before = bpf_maps()
         examples = ROOT / "docs" / "examples"
         run = subprocess.Popen([bench.build / "bin" / "splitprof", "run", "--config", examples / "edot-metrics-9.3.yml",
@@ -174,6 +175,8 @@ def bench_daemon(bench):
         try:
             for what in ("sending", "the server away"):
                 time.sleep(warm_up)
+                if run.poll() is not None:
+                    sys.exit(f"the daemon ended with exit status {run.returncode}")
                 values = []
                 for _ in range(looks):
                     time.sleep(1)
