@@ -3,7 +3,6 @@
 """Source lines and inlined functions of a running program, in the recording itself: every place of the program in the
 pprof output is asked of llvm-symbolizer, too. Prints what looking them up costs."""
 
-import gzip
 import json
 import os
 import re
@@ -12,87 +11,22 @@ import tempfile
 from pathlib import Path
 
 import harness
+import pprof
 
 LEAST_EQUAL_PERCENT = 99.0
 
 
-def fields(message):
-    """(number, value) of each field of a protobuf message; numbers as int, everything else as bytes."""
-    at = 0
-
-    def varint():
-        nonlocal at
-        value = shift = 0
-        while True:
-            byte = message[at]
-            at += 1
-            value |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                return value
-
-    while at < len(message):
-        key = varint()
-        if key & 7 == 0:
-            yield key >> 3, varint()
-        else:
-            assert key & 7 == 2, f"wire type {key & 7}"
-            size = varint()
-            yield key >> 3, message[at:at + size]
-            at += size
-
-
-def numbers(packed):
-    value = shift = 0
-    for byte in packed:
-        value |= (byte & 127) << shift
-        shift += 7
-        if byte < 128:
-            yield value
-            value = shift = 0
-
-
-class Pprof:
-    """profile.proto, as much of it as is asked for here."""
-
-    def __init__(self, data):
-        self.strings, self.samples, self.locations, functions, mappings, locations = [], [], {}, {}, {}, []
-        for number, value in fields(data):
-            if number == 2:
-                self.samples.append([i for n, v in fields(value) if n == 1 for i in numbers(v)])
-            elif number == 3:
-                entry = dict(fields(value))
-                mappings[entry[1]] = entry.get(5, 0)
-            elif number == 4:
-                locations.append(value)
-            elif number == 5:
-                entry = dict(fields(value))
-                functions[entry[1]] = (entry.get(2, 0), entry.get(4, 0))
-            elif number == 6:
-                self.strings.append(value.decode())
-        for value in locations:
-            entry, lines = {}, []
-            for number, field in fields(value):
-                if number == 4:
-                    line = dict(fields(field))
-                    name, file = functions[line[1]]
-                    lines.append((self.strings[name], self.strings[file], line.get(2, 0)))
-                else:
-                    entry[number] = field
-            file = self.strings[mappings.get(entry.get(2, 0), 0)]
-            self.locations[entry[1]] = (file, entry.get(3, 0), lines)
-
-    def places_of(self, program):
-        """{(address to look up, lines)} of all frames in `program`: the instruction before where a call returns to."""
-        found = {}
-        for sample in self.samples:
-            exact = True
-            for location in sample:
-                file, address, lines = self.locations[location]
-                if file == program:
-                    found[address if exact else address - 1] = lines
-                exact = file.startswith("[") and file != "[vdso]"  # where the kernel was entered
-        return found
+def places_of(profile, program):
+    """{(address to look up, lines)} of all frames in `program`: the instruction before where a call returns to."""
+    found = {}
+    for sample in profile.samples:
+        exact = True
+        for location in sample:
+            file, address, lines = profile.locations[location]
+            if file == program:
+                found[address if exact else address - 1] = lines
+            exact = file.startswith("[") and file != "[vdso]"  # where the kernel was entered
+    return found
 
 
 def symbolizer(program, addresses):
@@ -143,7 +77,7 @@ class Lines(harness.LiveTest):
             compile_recursion(program)
             recording = harness.record("-F", 97, "-o", f"{folder}/out.pb.gz", command=[program, 26, 10, 2])
             self.assert_good(recording)
-            places = Pprof(gzip.decompress(Path(f"{folder}/out.pb.gz").read_bytes())).places_of(program)
+            places = places_of(pprof.read(f"{folder}/out.pb.gz"), program)
             figures = self.assert_equal_lines(places, symbolizer(program, places))
             cost = subprocess.run([harness.BUILD / "tests" / "bin" / "name_addresses", program, "--time", "3"],
                                   input="".join(f"{address:x}\n" for address in places), capture_output=True, text=True)
@@ -167,7 +101,7 @@ class Lines(harness.LiveTest):
                 recording = harness.record("-F", 97, "-o", f"{folder}/out.pb.gz", "-p", running.pid, seconds=6)
                 running.kill()
             self.assert_good(recording)
-            places = Pprof(gzip.decompress(Path(f"{folder}/out.pb.gz").read_bytes())).places_of(stripped)
+            places = places_of(pprof.read(f"{folder}/out.pb.gz"), stripped)
             self.assert_equal_lines(places, symbolizer(full, places))
 
 
