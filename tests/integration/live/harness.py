@@ -3,6 +3,7 @@
 skip. The build directory comes in SPLITPROF_BUILD."""
 
 import collections
+import contextlib
 import json
 import os
 import re
@@ -87,6 +88,34 @@ def record(*arguments, command=None, seconds=None, timeout=180, environment=None
         text = Path(f"{folder}/summary.json").read_text()
         return Recording(run.returncode, run.stderr, json.loads(text) if text else None,
                          read_folded(f"{folder}/out.folded"), took)
+
+
+class Recorder:
+    """A recording that goes on; `status` and `stderr` are there once it has ended."""
+
+    def __init__(self, *arguments):
+        self.process = subprocess.Popen([BIN / "splitprof", "record", "--log-level", "info", *map(str, arguments)],
+                                        stderr=subprocess.PIPE, text=True, errors="replace")
+        self.stderr, self.status = "", None
+        while "session begun" not in self.stderr:
+            line = self.process.stderr.readline()
+            self.stderr += line
+            if not line:
+                raise AssertionError(f"no recording: {self.stderr}")
+
+    def end(self):
+        self.stderr += stop(self.process, signal.SIGINT, timeout=60)[1]
+        self.status = self.process.returncode
+
+
+@contextlib.contextmanager
+def recording(*arguments):
+    """Records from the moment at which sampling has begun until the end of the block."""
+    recorder = Recorder(*arguments)
+    try:
+        yield recorder
+    finally:
+        recorder.end()
 
 
 def note(name, value):

@@ -44,15 +44,16 @@ def numbers(packed):
 
 class Pprof:
     """profile.proto, as much of it as is asked for here. `samples`: location numbers, leaf first; `counts`: of each;
-    `locations`: (mapping's name, address, [(function, file, line)], innermost first) by number."""
+    `processes`: the name of each; `locations`: (mapping's name, address, [(function, file, line)], innermost first) by number."""
 
     def __init__(self, data):
         self.strings, self.samples, self.counts, self.locations = [], [], [], {}
-        functions, mappings, locations = {}, {}, []
+        self.processes, functions, mappings, locations, labels = [], {}, {}, [], []
         for number, value in fields(data):
             if number == 2:
                 self.samples.append([i for n, v in fields(value) if n == 1 for i in numbers(v)])
                 self.counts.append(next(i for n, v in fields(value) if n == 2 for i in numbers(v)))
+                labels.append([dict(fields(v)) for n, v in fields(value) if n == 3])
             elif number == 3:
                 entry = dict(fields(value))
                 mappings[entry[1]] = entry.get(5, 0)
@@ -63,6 +64,9 @@ class Pprof:
                 functions[entry[1]] = (entry.get(2, 0), entry.get(4, 0))
             elif number == 6:
                 self.strings.append(value.decode())
+        for entries in labels:
+            texts = {self.strings[entry[1]]: self.strings[entry.get(2, 0)] for entry in entries}
+            self.processes.append(texts.get("process", ""))
         for value in locations:
             entry, lines = {}, []
             for number, field in fields(value):

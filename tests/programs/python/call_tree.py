@@ -331,16 +331,17 @@ def imports(seconds):
     return imported_module
 
 
-BRANCHES = [recursion, closures, sorting, reducing, mapping_and_filtering, substituting, extremes, generators, comprehensions,
-            coroutines, threads, exceptions, class_bodies, code_of_its_own_file, lambdas, decorated, objects, long_names,
-            foreign_names, far_lines, calls_of_many_lines, large_body, imports]
+BRANCHES = [closures, sorting, reducing, mapping_and_filtering, substituting, extremes, generators, comprehensions,
+            coroutines, threads, exceptions, recursion, class_bodies, code_of_its_own_file, lambdas, decorated, objects,
+            long_names, foreign_names, far_lines, calls_of_many_lines, large_body, imports]
 if ctypes:
     BRANCHES.append(foreign_callback)
     LIBC = ctypes.CDLL(None)
 LOOP = asyncio.new_event_loop()
 EXECUTED = executed("function = lambda seconds: eval(compile('burn(seconds)', 'evaluated', 'eval'), globals(), locals())\n",
                     "<executed>")
-LONG_NAMED = executed("def function(seconds):\n class %s:\n  def %s(): burn(seconds)\n %s.%s()\n" % (LONG, LONG, LONG, LONG), LONG + ".py")
+LONG_NAMED = executed("def function(seconds):\n class NAME:\n  def NAME(): burn(seconds)\n NAME.NAME()\n".replace("NAME", LONG),
+                      LONG + ".py")
 # One name for each width in which CPython keeps text: Latin-1, two bytes, four bytes.
 FOREIGN_NAMED = [executed("def %s(seconds):\n burn(seconds)\nfunction = %s\n" % (name, name), name + "/" + name + ".py")
                  for name in ("d\u00e9j\u00e0_vu", "\u0444\u0443\u043d\u043a\u0446\u0438\u044f_\u95a2\u6570",
@@ -375,7 +376,8 @@ def main():
         if not words:
             break
         if words[0] == "report":
-            ORACLE.write(words[1], version=sys.version.split()[0], free_threaded=not getattr(sys, "_is_gil_enabled", lambda: True)(),
+            has_gil = getattr(sys, "_is_gil_enabled", lambda: True)()  # 3.13
+            ORACLE.write(words[1], version=sys.version.split()[0], free_threaded=not has_gil,
                          absent=[] if ctypes else ["foreign_callback"], seconds=spent)
         else:
             spent = {}

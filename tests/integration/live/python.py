@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Stacks of Python programs against what the programs know of themselves, for every CPython that is here: Debian's
+python3 always, what stands in ~/.pyenv/versions, and interpreters whose paths SPLITPROF_PYTHONS gives, parted by colons.
+Each is recorded for SPLITPROF_PYTHON_SECONDS of its CPU time. Prints a table."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import harness
+import python_oracles
+import python_truth
+
+SECONDS = float(os.environ.get("SPLITPROF_PYTHON_SECONDS", "3"))
+REQUIRED = Path("/usr/bin/python3")
+VERSIONS = ("3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
+LEAST_ORDERED_PERCENT = 99.5  # of the samples: whole to the script's root, every frame in its place
+LEAST_LINES_PERCENT = 99.9  # of the Python frames
+MOST_POINTS = 3.0  # between a branch's share of the samples and of the program's own CPU time
+
+DUMPS = {"py_spy": 20, "pystack": 6}  # pystack takes some 0.4 s each
+LEAST_DUMPS = {"faulthandler": 15, "py_spy": 10, "pystack": 3}  # stacks in which the program was at its work
+LEAST_DUMPS_PERCENT = 95  # a stack may be too rare to have been sampled; faulthandler reads while the program runs on
+
+rows = []
+
+
+def interpreters():
+    yield REQUIRED
+    yield from sorted(Path.home().glob(".pyenv/versions/3.*/bin/python3"), key=lambda p: [int(n) for n in p.parts[-3].split(".")])
+    yield from (Path(path) for path in os.environ.get("SPLITPROF_PYTHONS", "").split(":") if path)
+
+
+class Python(harness.LiveTest):
+    @classmethod
+    def tearDownClass(cls):
+        harness.note("python", rows)
+        print(f"\n  {'version':<10} {'samples':>8} {'whole':>9} {'in order':>9} {'names':>9} {'lines':>9}  "
+              "largest difference of a share")
+        for row in rows:
+            print(f"  {row['version']:<10} {row['samples']:>8} {row['whole_percent']:>8.3f}% {row['ordered_percent']:>8.3f}% "
+                  f"{row['names_percent']:>8.3f}% {row['lines_percent']:>8.3f}%  {row['share_points']:.2f} points "
+                  f"({row['share_of']})  {row['interpreter']}")
+        seen = {".".join(row["version"].split(".")[:2]) for row in rows}
+        print("  not here:", ", ".join(version for version in VERSIONS if version not in seen) or "none")
+
+    def dump(self, program):
+        """Stacks of the program at its work, by oracle."""
+        folder, dumped = python_oracles.tools(), {}
+        program.begin("run 1000")
+        for name in DUMPS if folder else ():
+            try:
+                dumped[name] = [s for _ in range(DUMPS[name]) for s in getattr(python_oracles, name)(folder, program.pid)]
+            except RuntimeError as error:
+                print(f"  skipped: {name}: {error}")
+        program.process.kill()
+        return dumped
+
+    def assert_dumped(self, dumped, profile):
+        """What others saw is among what was sampled."""
+        sampled = {python_oracles.stack_of([frame[:3] for frame in stack if frame.is_python])
+                   for stack, _ in python_truth.stacks_of(profile)}
+        short = {python_oracles.as_faulthandler(stack) for stack in sampled}
+        figures = {}
+        for name, stacks in dumped.items():
+            strange = [stack for stack in stacks if stack not in (short if name == "faulthandler" else sampled)]
+            figures[name] = f"{len(stacks) - len(strange)} of {len(stacks)}"
+            for stack in strange[:2]:
+                print(f"    only {name} saw {' '.join(f'{n}:{line}' for n, _, line in stack[-20:])}")
+            self.assertGreaterEqual(len(stacks), LEAST_DUMPS[name], name)
+            self.assertGreaterEqual(100 * (len(stacks) - len(strange)) / len(stacks), LEAST_DUMPS_PERCENT, name)
+        return figures
+
+    def watch(self, interpreter):
+        with tempfile.TemporaryDirectory(prefix="splitprof-python-") as folder, \
+             python_truth.Program(interpreter, folder) as program:
+            recording, profile = python_truth.watch(program, SECONDS)
+            comparison = python_truth.Comparison(python_truth.report(program))
+            program.ask(f"dump 1.5 {folder}/faulthandler.txt")
+            dumped = {"faulthandler": python_oracles.faulthandler(Path(f"{folder}/faulthandler.txt").read_text())}
+            dumped |= self.dump(program)
+        self.assert_good(recording)
+        for stack, count in python_truth.stacks_of(profile):
+            comparison.add(stack, count)
+        row = comparison.row()
+        rows.append(row | {"interpreter": str(interpreter)})
+        print(f"  {interpreter}: {row}")
+        for (problem, stack), count in comparison.examples.most_common(5):
+            print(f"    {count} samples: {problem}: {stack[:2000]}")
+        self.assertGreater(row["samples"], 0.9 * python_truth.HZ * SECONDS, recording.stderr)
+        self.assertGreaterEqual(row["ordered_percent"], LEAST_ORDERED_PERCENT)
+        self.assertEqual(row["names_percent"], 100, "every Python name is one of the program's")
+        self.assertGreaterEqual(row["lines_percent"], LEAST_LINES_PERCENT)
+        self.assertLessEqual(row["share_points"], MOST_POINTS, comparison.differences())
+        print("    stacks of others that were sampled, too:", self.assert_dumped(dumped, profile))
+
+    def test_every_interpreter(self):
+        for interpreter in interpreters():
+            with self.subTest(interpreter=str(interpreter)):
+                self.watch(interpreter)
+
+
+if __name__ == "__main__":
+    if not REQUIRED.exists():
+        print(f"FAILED: {REQUIRED} is not installed (python3)")
+        sys.exit(1)
+    harness.main()
