@@ -9,6 +9,8 @@
 
 #include <linux/types.h>
 
+#include "check_word.h"
+
 #ifdef __cplusplus
 #define SP_ASSERT(condition) static_assert(condition, #condition)
 extern "C" {
@@ -145,15 +147,70 @@ SP_ASSERT(sizeof(struct sp_mapping) == 24);
 
 /* Value of `procs`, by tgid. BPF copies it at fork and deletes it at exec and exit; user space writes the rest. */
 struct sp_proc {
-	__u32 list;	  /* reference of the mapping list; 0: none */
-	__u32 n_mappings; /* at most SP_MAX_MAPPINGS */
-	__u32 generation; /* of the list's block */
-	__u32 flags;	  /* SP_PROC_* */
-	__u32 runtime;	  /* number in the table of runtime values; 0: none */
-	__u32 pad;
+	__u32 list;	   /* reference of the mapping list; 0: none */
+	__u32 n_mappings;  /* at most SP_MAX_MAPPINGS */
+	__u32 generation;  /* of the list's block */
+	__u32 flags;	   /* SP_PROC_* */
+	__u32 runtimes[4]; /* SP_RUNTIME_REF(number, generation) of its interpreters; 0: no more */
 };
-SP_ASSERT(sizeof(struct sp_proc) == 24);
+SP_ASSERT(sizeof(struct sp_proc) == 32);
 #define SP_PROC_DENIED 1u /* never look: no user frames, no stack copy */
+
+/* ---- Interpreters ----------------------------------------------------------------------------------------------- */
+
+enum sp_runtime_kind {
+#define SP_RUNTIME(number, name) SP_RUNTIME_##name = number,
+#include "runtimes.def"
+#undef SP_RUNTIME
+};
+
+/* Where programs are: x86-64 with five levels of page tables has more, which no program gets that does not ask for it. */
+#define SP_MAX_USER_ADDRESS ((1ull << 48) - 1)
+
+/* Code of an interpreter's main loop: a native frame with its program counter here stands for frames of a script. */
+struct sp_code_range {
+	__u64 start; /* address in the process */
+	__u64 length;
+};
+SP_ASSERT(sizeof(struct sp_code_range) == 16);
+#define SP_MAX_CODE_RANGES 4 /* a compiler splits a function in two; three interpreters' loops in one process */
+
+/* How a thread's own variable is reached ("ELF Handling for Thread-Local Storage", Drepper, 2013). */
+enum sp_tls_access {
+	SP_TLS_NONE = 0,
+	SP_TLS_OFFSET = 1,     /* at thread pointer + value: local exec */
+	SP_TLS_GOT_OFFSET = 2, /* that offset is the word at address value: initial exec */
+	SP_TLS_GOT_PAIR = 3,   /* module and offset are the two words at address value: general dynamic */
+};
+
+/* How the C library keeps what pthread_setspecific() was given. */
+enum sp_storage {
+	SP_STORAGE_NONE = 0,
+	SP_STORAGE_BLOCKS = 1, /* glibc: pointers to blocks of 32 pairs {sequence, value} at thread pointer + offset */
+	SP_STORAGE_ARRAY = 2,  /* musl: a pointer to an array of values at thread pointer + offset */
+};
+
+/* Value of `runtimes`, by number: one interpreter in one process, and those forked from it. Number 0 is never used. */
+struct sp_runtime {
+	__u32 generation; /* 0: none; else what the reference repeats */
+	__u8 kind;	  /* enum sp_runtime_kind */
+	__u8 n_ranges;
+	__u8 tls_access; /* enum sp_tls_access */
+	__u8 storage;	 /* enum sp_storage */
+	struct sp_code_range ranges[SP_MAX_CODE_RANGES];
+	__u64 tls_value;
+	__s64 storage_offset; /* bytes */
+	__u64 fields[32];     /* named by the interpreter's list */
+};
+SP_ASSERT(sizeof(struct sp_runtime) == 344);
+#define SP_MAX_RUNTIME_FIELDS 32
+#define SP_MAX_RUNTIMES 4096
+#define SP_MAX_PROCESS_RUNTIMES 4
+#define SP_RUNTIME_INDEX_BITS 12
+#define SP_RUNTIME_REF(index, generation) ((__u32)(index) | ((__u32)(generation) << SP_RUNTIME_INDEX_BITS))
+#define SP_RUNTIME_REF_INDEX(ref) ((ref) & (SP_MAX_RUNTIMES - 1))
+#define SP_RUNTIME_REF_GENERATION(ref) ((ref) >> SP_RUNTIME_INDEX_BITS) /* the generation's low 20 bits, never 0 */
+#define SP_RUNTIME_GENERATION_MASK 0xfffff
 
 /* Keys of the deny-list. */
 struct sp_deny_exe {
@@ -192,6 +249,8 @@ enum sp_frame_flags {
 	SP_FRAME_SIGNAL = 2,	     /* the kernel's signal trampoline */
 	SP_FRAME_ERROR = 4,	     /* could not be read whole */
 	SP_FRAME_POINTER = 8,	     /* found by frame pointer, not by a row */
+	SP_FRAME_LOOP = 16,	     /* native: an interpreter's main loop; the frames before it are what it runs */
+				     /* The high byte is the kind's own. */
 };
 
 /* What an abort marker says. Further reasons are the counters' numbers of bpf/counters.def. */
@@ -215,14 +274,23 @@ SP_ASSERT(sizeof(struct sp_cell) == 16);
 
 /*
  * The leaf-most cells stay where they are; later ones go round a ring, so that a deep stack keeps both of its sides.
- * n_cells counts all that were pushed.
+ * n_cells counts all that were pushed. A recursion of 900 Python functions takes 3,600 of them: each call has three
+ * frames of C besides its own up to CPython 3.10.
  */
-#define SP_LEAF_CELLS 768
-#define SP_ROOT_CELLS 256
+#define SP_LEAF_CELLS 3072
+#define SP_ROOT_CELLS 1024
 #define SP_MAX_CELLS (SP_LEAF_CELLS + SP_ROOT_CELLS)
 #define SP_MAX_KERNEL_FRAMES 127 /* perf_event_max_stack's default; bpf_get_stack gives no more */
 #define SP_MAX_STACK_BYTES 32768
 #define SP_RING_WAKE_BYTES (512 * 1024) /* of records waiting before BPF wakes user space, which polls besides */
+
+/*
+ * A process is young for a second: later it is likely to live for another tenth of one, in which user space looks at
+ * the ring anyway. Waking costs some 20 us in each of the two processes: at most 128 times a second and CPU.
+ */
+#define SP_YOUNG_NS 1000000000ull
+#define SP_WAKE_TOKEN_NS (1000000000ull / 128)
+#define SP_WAKE_BURST 128
 
 /* ---- Records of the BPF ring ----------------------------------------------------------------------------------- */
 

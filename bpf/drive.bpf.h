@@ -3,7 +3,7 @@
 #ifndef SPLITPROF_DRIVE_BPF_H
 #define SPLITPROF_DRIVE_BPF_H
 
-#include "walk.bpf.h"
+#include "runtimes.bpf.h"
 
 static __always_inline struct sp_walk *find_walk(void)
 {
@@ -16,7 +16,7 @@ static long loop_step(__u32 index, void *context)
 {
 	struct sp_walk *walk = find_walk();
 
-	return walk ? native_step(walk) : 1;
+	return walk ? sp_step(walk) : 1;
 }
 
 static __always_inline void drive(struct sp_walk *walk)

@@ -42,6 +42,16 @@ static __always_inline struct sp_rule *sp_find_rule(__u32 number)
 	return bpf_map_lookup_elem(&rules, &number);
 }
 
+static __always_inline struct sp_runtime *sp_find_runtime(__u32 number)
+{
+	return bpf_map_lookup_elem(&runtimes, &number);
+}
+
+static __always_inline void sp_count(__u32 counter)
+{
+	count(counter, 1);
+}
+
 #else
 
 #ifndef __always_inline
@@ -57,6 +67,8 @@ __u64 sp_now(void);
 struct sp_chunk *sp_find_chunk(__u32 slot);
 struct sp_executable *sp_find_executable(__u32 index);
 struct sp_rule *sp_find_rule(__u32 number);
+struct sp_runtime *sp_find_runtime(__u32 number);
+void sp_count(__u32 counter);
 #ifdef __cplusplus
 }
 #endif

@@ -34,6 +34,13 @@ struct {
 	__type(value, struct sp_rule);
 } rules SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SP_MAX_RUNTIMES);
+	__type(key, __u32);
+	__type(value, struct sp_runtime);
+} runtimes SEC(".maps");
+
 /* Preallocated: perf event programs may use no other hash map before Linux 6.1. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

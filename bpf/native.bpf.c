@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Native frames, from the unwind rows that user space made of .eh_frame. One step records the frame that the walk is
- * in and goes to its caller. Without a row it follows the frame pointer. No helper is called but those of env.bpf.h,
+ * in and goes to its caller; an interpreter's loop has it hand over to that one first. Without a row it follows the
+ * frame pointer. No helper is called but those of env.bpf.h,
  * so the same source walks recorded memory on the host.
  */
-#include "walk.bpf.h"
+#include "interpreter.bpf.h"
 
 /*
  * Finds the last mapping that starts at or below pc, by halving without a branch: `low` is always a mapping that
@@ -319,8 +320,11 @@ static __always_inline int native_step(struct sp_walk *walk)
 	struct sp_rule *rule;
 	int number, result;
 
-	if ((walk->steps++ & 15) == 15 && sp_now() - walk->sample.time_ns > SP_MAX_WALK_NS)
-		return sp_stop(walk, SP_COUNT_time);
+	if (walk->in_loop)
+		flags |= SP_FRAME_LOOP;
+	else if (walk->n_loops && sp_enter_loop(walk))
+		return 0;
+	walk->in_loop = 0;
 	sp_push(walk, SP_FRAME_HEADER(SP_FRAME_NATIVE, 1, flags, 0), walk->pc);
 	if (walk->pc - walk->mapping_start >= walk->mapping_bytes) {
 		result = sp_find_mapping(walk);

@@ -3,8 +3,8 @@
  * The perf event's entry: who was running, with which registers; then the walk, then the record. Runs in the timer
  * interrupt of one CPU with interrupts off, never nested in itself (bpf_prog_active in kernel/events/core.c).
  */
+#include "interpreter.bpf.h"
 #include "registers.bpf.h"
-#include "walk.bpf.h"
 
 #define SP_USER_CS 0x33 /* __USER_CS, arch/x86/include/asm/segment.h; 32-bit programs have 0x23 */
 
@@ -57,6 +57,8 @@ static __always_inline int find_process(struct sp_walk *walk, struct task_struct
 	walk->list = proc->list;
 	walk->n_mappings = proc->n_mappings;
 	walk->list_generation = proc->generation;
+	walk->thread_pointer = BPF_CORE_READ(task, thread.fsbase);
+	sp_begin_interpreters(walk, proc->runtimes);
 	return 0;
 }
 
@@ -66,6 +68,7 @@ static __always_inline int take_sample(struct bpf_perf_event_data *context)
 	struct task_struct *task = bpf_get_current_task_btf();
 	__u64 id = bpf_get_current_pid_tgid();
 	struct sp_sample *sample;
+	int i;
 
 	count(SP_COUNT_samples_taken, 1);
 	if (!walk) {
@@ -95,6 +98,8 @@ static __always_inline int take_sample(struct bpf_perf_event_data *context)
 	walk->mapping_start = 0;
 	walk->by_pointer = 0;
 	walk->steps = 0;
+	for (i = 0; i < SP_MAX_PROCESS_RUNTIMES; i++)
+		walk->cursors[i].runtime = 0;
 
 	if (BPF_CORE_READ(task, flags) & SP_PF_KTHREAD || !BPF_CORE_READ(task, mm)) {
 		sample->flags |= SP_SAMPLE_KERNEL_THREAD;

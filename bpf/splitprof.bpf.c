@@ -10,7 +10,6 @@
 
 #include "maps.bpf.h"
 #include "deny.bpf.h"
-#include "native.bpf.c"
 #include "drive.bpf.h"
 #include "stack_copy.bpf.c"
 #include "stop.bpf.c"

@@ -1,6 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Where every walk ends: kernel frames, what the processor may go on with, the record, and the counts. */
-#include "walk.bpf.h"
+#include "bucket.h"
+#include "interpreter.bpf.h"
+
+/*
+ * Names of an interpreter's functions are read from the process while it lives. One that began just now may be gone
+ * before user space looks at the ring by itself.
+ */
+static __always_inline int wants_names_soon(struct sp_walk *walk)
+{
+	int i, interpreted = 0;
+
+	for (i = 0; i < SP_MAX_PROCESS_RUNTIMES; i++)
+		interpreted |= walk->cursors[i].runtime && walk->cursors[i].state != SP_CURSOR_NEW;
+	if (!interpreted || bpf_ktime_get_boot_ns() - walk->sample.start_time_ns > SP_YOUNG_NS ||
+	    !sp_take_token(&walk->wakes_full_at_ns, walk->sample.time_ns, SP_WAKE_TOKEN_NS, SP_WAKE_BURST))
+		return 0;
+	count(SP_COUNT_wakes_for_names, 1);
+	return 1;
+}
 
 static __always_inline void finish(struct bpf_perf_event_data *context, struct sp_walk *walk, struct task_struct *task)
 {
@@ -41,7 +59,7 @@ static __always_inline void finish(struct bpf_perf_event_data *context, struct s
 	 * hears of a new process, the sooner that one's stacks are whole. One that stays unknown, as nobody wants it,
 	 * soon has no more tokens for copies, and wakes nobody either.
 	 */
-	wake = (sample->end == SP_COUNT_unknown_process && sample->n_registers) ||
+	wake = (sample->end == SP_COUNT_unknown_process && sample->n_registers) || wants_names_soon(walk) ||
 	       bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > SP_RING_WAKE_BYTES;
 	if (bpf_ringbuf_output(&ring, sample, size, wake ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP))
 		count(SP_COUNT_ring_lost, 1);

@@ -12,8 +12,28 @@
 #define SP_MAX_WALK_NS 500000
 /* Steps of one walk; the time limit comes first on every machine seen (about 0.1 us a frame). */
 #define SP_MAX_STEPS 16384
+/* What an interpreter's own frames may take when the native walk has ended early, perhaps because of its time. */
+#define SP_MAX_DRAIN_NS 200000
+#define SP_MAX_LOOPS 8 /* code ranges of all of a process's interpreters */
 
 #define SP_DATA_BYTES (SP_MAX_CELLS * 16 + SP_MAX_KERNEL_FRAMES * 8 + SP_MAX_REGISTERS * 8 + SP_MAX_STACK_BYTES)
+
+/* How far the chain of one interpreter's frames has been followed. */
+enum sp_cursor_state {
+	SP_CURSOR_NEW = 0,
+	SP_CURSOR_RUNNING = 1,
+	SP_CURSOR_DONE = 2,
+};
+struct sp_cursor {
+	__u64 frame;   /* the next one, while running */
+	__u32 runtime; /* reference; 0: none */
+	__u32 state;   /* enum sp_cursor_state */
+};
+struct sp_loop {
+	__u64 start, length;
+	__u32 cursor; /* whose loop it is */
+	__u32 kind;   /* enum sp_runtime_kind */
+};
 
 struct sp_walk {
 	__u64 pc, sp, fp;
@@ -28,11 +48,23 @@ struct sp_walk {
 	__u32 exact;	  /* pc is an instruction, not where a call returns to */
 	__u32 by_pointer; /* pc was found by frame pointer */
 	__u32 steps;
+	/* Interpreters of the process. */
+	__u64 thread_pointer;
+	struct sp_cursor cursors[SP_MAX_PROCESS_RUNTIMES];
+	struct sp_loop loops[SP_MAX_LOOPS];
+	__u32 n_loops;
+	__u32 unwinder; /* whose step is next: enum sp_runtime_kind; 0: native */
+	__u32 active;	/* that one's cursor */
+	__u32 in_loop;	/* the frames that the loop at pc runs are recorded */
+	__u32 draining; /* the native walk is over */
+	__u32 memo_check;
+	__u64 memo_code; /* the code object read last, of which memo_check was made */
 	/* Loop-carried values of the searches. In map memory and volatile, or the verifier follows each of them. */
 	volatile __u32 low, length;
 	__u32 pad;
 	__u64 words[17];	 /* a signal frame's registers, read at once */
 	__u64 copies_full_at_ns; /* bucket of this CPU's stack copies; outlives the walk */
+	__u64 wakes_full_at_ns;	 /* likewise, of its wake-ups for names */
 	struct sp_sample sample; /* from here on: the record */
 	__u8 data[SP_DATA_BYTES +
 		  4096]; /* a page more than a record may have: the bound that the verifier understands */

@@ -42,7 +42,7 @@ struct Sample {
   kernelFrames @13 :List(UInt64);  # leaf first, at most 127 addresses
   userFrames @14 :List(UInt64);
   # Leaf first. Each frame is a header word (kind 8 bits, number of words 8, flags 16, extra 32) and its words. A
-  # reader skips and counts kinds that it does not know. At most 2,052 words.
+  # reader skips and counts kinds that it does not know. At most 8,196 words.
   labels @15 :List(Label);     # at most 16
   registers @16 :List(UInt64); # of the leaf, DWARF order, the program counter last (x86-64: 17 of them); or empty
   stackAddress @17 :UInt64;    # the leaf's stack pointer

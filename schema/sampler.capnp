@@ -98,8 +98,8 @@ interface Process {
   setMappings @6 (mappings :List(Mapping)) -> ();
   # Replaces the process's list. Sorted by start, not overlapping, at most 8,192.
 
-  setRuntime @7 (runtime :Runtime) -> ();
-  # Where the process's interpreter keeps its state. No runtime is defined yet: `unimplemented`.
+  setRuntimes @7 (runtimes :List(Runtime)) -> ();
+  # Replaces the interpreters of the process: where each keeps its state. At most 4.
 }
 
 enum WellKnownFile {
@@ -118,7 +118,19 @@ struct Mapping {
 }
 
 struct Runtime {
-  none @0 :Void;
+  # One interpreter in a process: a struct sp_runtime of bpf/abi.h.
+
+  kind @0 :UInt16;             # number of bpf/runtimes.def
+  loops @1 :List(CodeRange);   # of its main loop; at most 4, sorted, not overlapping
+  tlsAccess @2 :UInt8;         # enum sp_tls_access: how the thread's own variable is reached
+  tlsValue @3 :UInt64;         # below 2^48, or for an offset from -2^31 to 2^31
+  storage @4 :UInt8;           # enum sp_storage: how the C library keeps values of threads
+  storageOffset @5 :Int64;     # -65,536 to 65,536
+  fields @6 :List(UInt64);     # as many as the interpreter's list in bpf/ names, each in the range that stands there
+  struct CodeRange {
+    start @0 :UInt64;          # below 2^48
+    length @1 :UInt64;         # bytes, 1 to 16 MiB
+  }
 }
 
 interface UnwindTables {

@@ -45,6 +45,10 @@ struct task_struct___old {
 	__u64 real_start_time; /* the name of start_boottime before Linux 5.5 */
 };
 
+struct thread_struct___x86 {
+	unsigned long fsbase;
+};
+
 struct task_struct {
 	int pid;
 	int tgid;
@@ -55,6 +59,7 @@ struct task_struct {
 	struct task_struct *group_leader;
 	struct cred___sp *cred;
 	struct signal_struct___sp *signal;
+	struct thread_struct___x86 thread;
 };
 
 /* Not uapi's struct pt_regs, whose fields have other names. */

@@ -18,6 +18,7 @@
 #include <variant>
 #include <vector>
 
+#include "processor/ingest/runtime_value.h"
 #include "shared/ids.h"
 #include "shared/result.h"
 
@@ -104,15 +105,19 @@ struct SetMappings {  // answered by Ok
   ProcessKey process;
   std::vector<TableMapping> mappings;  // sorted by start
 };
+struct SetRuntimes {  // answered by Ok
+  ProcessKey process;
+  std::vector<RuntimeValue> runtimes;  // at most SP_MAX_PROCESS_RUNTIMES
+};
 struct Configure {  // answered by Ok
   uint32_t hz = 0;
   std::vector<uint32_t> cpus;
   bool idle = false;
 };
 
-using Question =
-    std::variant<AskMappings, AskDescription, AskMemory, AskMappedFile, AskExecutable, AskKernelSymbols, AskHost,
-                 AskCounters, InstallTable, RemoveTable, SetMappings, Configure, AskDebugFile, AskEnvironment>;
+using Question = std::variant<AskMappings, AskDescription, AskMemory, AskMappedFile, AskExecutable, AskKernelSymbols,
+                              AskHost, AskCounters, InstallTable, RemoveTable, SetMappings, Configure, AskDebugFile,
+                              AskEnvironment, SetRuntimes>;
 
 struct Text {
   std::string bytes;

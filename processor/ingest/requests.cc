@@ -342,6 +342,30 @@ void Requests::send(Ticket ticket, const AskDebugFile& question) {
   answer_with_file(ticket, request.send().getFile());
 }
 
+void Requests::send(Ticket ticket, const SetRuntimes& question) {
+  auto request = process(question.process).setRuntimesRequest();
+  auto list = request.initRuntimes(static_cast<unsigned>(question.runtimes.size()));
+  for (size_t i = 0; i < question.runtimes.size(); ++i) {
+    const auto& value = question.runtimes[i];
+    auto runtime = list[static_cast<unsigned>(i)];
+    runtime.setKind(static_cast<uint16_t>(value.kind));
+    auto loops = runtime.initLoops(static_cast<unsigned>(value.loops.size()));
+    for (size_t j = 0; j < value.loops.size(); ++j) {
+      loops[static_cast<unsigned>(j)].setStart(value.loops[j].start.value);
+      loops[static_cast<unsigned>(j)].setLength(value.loops[j].length);
+    }
+    runtime.setTlsAccess(static_cast<uint8_t>(value.tls.access));
+    runtime.setTlsValue(value.tls.value);
+    runtime.setStorage(static_cast<uint8_t>(value.storage.kind));
+    runtime.setStorageOffset(value.storage.offset);
+    auto fields = runtime.initFields(static_cast<unsigned>(value.fields.size()));
+    for (size_t j = 0; j < value.fields.size(); ++j) fields.set(static_cast<unsigned>(j), value.fields[j]);
+  }
+  run(ticket, request.send().then([this, ticket](capnp::Response<schema::Process::SetRuntimesResults>&&) {
+    answer_(ticket, AnswerValue(Ok{}));
+  }));
+}
+
 void Requests::send(Ticket ticket, const AskEnvironment& question) {
   run(ticket, process(question.process)
                   .environmentRequest()

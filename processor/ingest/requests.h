@@ -47,6 +47,7 @@ class Requests final : private kj::TaskSet::ErrorHandler {
   void send(Ticket, const Configure&);
   void send(Ticket, const AskDebugFile&);
   void send(Ticket, const AskEnvironment&);
+  void send(Ticket, const SetRuntimes&);
 
   schema::Process::Client& process(ProcessKey key);
   void answer_with_file(Ticket ticket, schema::OpenFile::Client file);

@@ -37,3 +37,9 @@ sp_executable* sp_find_executable(__u32 index) {
 sp_rule* sp_find_rule(__u32 number) {
   return current->find_rule(number);
 }
+sp_runtime* sp_find_runtime(__u32 number) {
+  return current->find_runtime(number);
+}
+void sp_count(__u32 counter) {
+  current->count(counter);
+}

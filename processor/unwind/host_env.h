@@ -22,6 +22,8 @@ class HostEnvironment {
   virtual sp_chunk* find_chunk(uint32_t slot) = 0;
   virtual sp_executable* find_executable(uint32_t index) = 0;
   virtual sp_rule* find_rule(uint32_t number) = 0;
+  virtual sp_runtime* find_runtime(uint32_t number) = 0;
+  virtual void count(uint32_t counter) = 0;
 };
 
 // Takes the walk to its end: walk.sample says why it ended, walk.data holds its cells.

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "processor/unwind/host_steps.h"
 
-#include "bpf/native.bpf.c"
+#include "bpf/runtimes.bpf.h"
 
 void sp_host_steps(struct sp_walk* walk, __u32 max_steps) {
   __u32 i;
 
   walk->sample.end = SP_COUNT_too_many_frames;
   for (i = 0; i < max_steps; i++)
-    if (native_step(walk)) return;
+    if (sp_step(walk)) return;
 }

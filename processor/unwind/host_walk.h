@@ -42,6 +42,8 @@ class HostWalk final : private HostEnvironment {
   sp_chunk* find_chunk(uint32_t slot) override { return slot == 0 ? list_.get() : tables_.chunk(slot); }
   sp_executable* find_executable(uint32_t index) override { return tables_.executable(index); }
   sp_rule* find_rule(uint32_t number) override { return tables_.rule(number); }
+  sp_runtime* find_runtime(uint32_t) override { return nullptr; }  // a stack copy has no interpreter's memory
+  void count(uint32_t) override {}                                 // these are walks of samples counted already
   std::span<const sp_cell> cells() const;
 
   HostTables& tables_;

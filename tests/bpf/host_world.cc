@@ -127,4 +127,8 @@ sp_rule* HostWorld::find_rule(uint32_t number) {
   return number < rules.size() ? &rules[number] : nullptr;
 }
 
+sp_runtime* HostWorld::find_runtime(uint32_t number) {
+  return number < runtimes.size() ? &runtimes[number] : nullptr;
+}
+
 }  // namespace splitprof

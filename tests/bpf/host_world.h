@@ -4,6 +4,7 @@
 // memory, and a clock that the test sets.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -37,12 +38,16 @@ class HostWorld final : public HostEnvironment {
   std::vector<std::unique_ptr<sp_chunk>> chunks;
   std::vector<sp_executable> executables;
   std::vector<sp_rule> rules;
+  std::vector<sp_runtime> runtimes;  // by number
+  std::array<uint64_t, SP_COUNT_MAX> counters{};
 
   bool read_user(uint64_t address, std::span<std::byte> into) override;
   uint64_t now_ns() override { return clock_ns += ns_per_look; }
   sp_chunk* find_chunk(uint32_t slot) override;
   sp_executable* find_executable(uint32_t index) override;
   sp_rule* find_rule(uint32_t number) override;
+  sp_runtime* find_runtime(uint32_t number) override;
+  void count(uint32_t counter) override { ++counters[counter]; }
 
  private:
   uint32_t write(std::span<const uint32_t> words);

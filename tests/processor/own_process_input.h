@@ -103,6 +103,7 @@ class OwnProcessInput final : public Input {
   Result<AnswerValue> answer(const InstallTable&) { return AnswerValue(InstalledTable{next_table_++}); }
   Result<AnswerValue> answer(const RemoveTable&) { return AnswerValue(Ok{}); }
   Result<AnswerValue> answer(const SetMappings&) { return AnswerValue(Ok{}); }
+  Result<AnswerValue> answer(const SetRuntimes&) { return AnswerValue(Ok{}); }
   Result<AnswerValue> answer(const Configure& question) {
     rates.push_back(question.hz);
     configurations.push_back(question);

@@ -76,10 +76,13 @@ ALLOWED = {
     "sampler/opener": ("sampler/privileges/privileges.h",),
     "sampler/start": ("sampler/opener/deny.h", "bpf/abi.h"),
     "processor": ("processor/", "schema/", "bpf/abi.h", "bpf/counters.def"),
-    "processor/elf": ("processor/ingest/input.h",),
+    "processor/elf": ("processor/ingest/input.h", "processor/ingest/runtime_value.h"),
     # The kernel's unwinder is compiled for the host, too: there is no second one.
     "processor/unwind": ("processor/elf/", "processor/ingest/input.h", "bpf/abi.h", "bpf/walk.h", "bpf/env.bpf.h",
-                         "bpf/native.bpf.c"),
+                         "bpf/runtimes.bpf.h"),
+    # Each runtime's list of what BPF has to be told, and the check word that both sides make.
+    "processor/runtimes": ("processor/elf/", "processor/unwind/", "processor/ingest/input.h",
+                           "processor/ingest/runtime_value.h", "processor/telemetry/", "bpf/"),
     "processor/dwarf": ("processor/elf/", "processor/ingest/input.h"),
     "processor/symbols": ("processor/dwarf/", "processor/elf/", "processor/dwarf/", "processor/traces/", "processor/ingest/input.h"),
     "processor/traces": ("bpf/abi.h", "bpf/counters.def"),

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+
+#include "processor/runtimes/runtime.h"
+
+namespace splitprof {
+namespace {
+
+const std::array<const Runtime*, 0> kRuntimes = {};
+
+}  // namespace
+
+std::span<const Runtime* const> all_runtimes() {
+  return kRuntimes;
+}
+
+const Runtime* find_runtime(uint8_t frame_kind) {
+  const auto found = std::find_if(kRuntimes.begin(), kRuntimes.end(),
+                                  [=](const auto* runtime) { return runtime->kind() == frame_kind; });
+  return found == kRuntimes.end() ? nullptr : *found;
+}
+
+}  // namespace splitprof
