@@ -131,6 +131,7 @@ static __always_inline int sp_drain(struct sp_walk *walk)
 	if (sp_drain_next(walk))
 		return 1;
 	walk->draining = 1;
+	sp_count(SP_COUNT_interpreter_drained);
 	return 0;
 }
 

@@ -86,7 +86,7 @@ TEST_F(NativeWalk, FindsTheFramesThatLibgccFinds) {
 
 TEST_F(NativeWalk, KeepsBothSidesOfADeepStack) {
   Captured captured{walk_.get(), &world_, {}};
-  recurse(2000, captured);
+  recurse(5000, captured);
   ASSERT_EQ(walk_->sample.end, SP_COUNT_complete);
   ASSERT_EQ(walk_->sample.n_cells, captured.oracle.size());
   const auto pcs = frames();

@@ -130,7 +130,7 @@ TEST(Record, AcceptsAFullSampleAndRefusesOneMoreOfAnything) {
       {"label value", 256, [](auto sample, unsigned n) { sample.initLabels(1)[0].initValue(n); }},
       {"stack", SP_MAX_STACK_BYTES, [](auto sample, unsigned n) { sample.initStack(n); }},
       {"walk's end", SP_COUNT_MAX - 1, [](auto sample, unsigned n) { sample.setEnd(static_cast<uint16_t>(n)); }},
-      {"user words", 2052,
+      {"user words", 8196,
        [](auto sample, unsigned n) { set_user_words(sample, Words(n, SP_FRAME_HEADER(200, 0, 0, 0))); }},
   };
   for (const auto& limit : limits) {
