@@ -124,7 +124,7 @@ static __always_inline int sp_drain(struct sp_walk *walk)
 		return 1;
 	if (walk->sample.end == SP_COUNT_complete) {
 		for (i = 0; i < SP_MAX_PROCESS_RUNTIMES; i++)
-			if (walk->cursors[i].runtime && walk->cursors[i].state == SP_CURSOR_RUNNING)
+			if (walk->cursors[i].runtime && walk->cursors[i].state == SP_CURSOR_ENTRY)
 				sp_count(SP_COUNT_interpreter_left);
 		return 1;
 	}

@@ -123,6 +123,15 @@ static __always_inline __u32 python_position(struct sp_walk *walk, const struct 
 	return at + 2 == first ? 0 : units; /* one before the first: it has not begun (3.11, 3.12) */
 }
 
+/* The loop was entered from C here: what is next on the stack are frames of C, if there are any. */
+static __always_inline int python_end_run(struct sp_walk *walk, struct sp_cursor *cursor, __u64 previous)
+{
+	if (!previous)
+		return sp_leave_loop(walk, cursor, SP_CURSOR_DONE);
+	cursor->state = SP_CURSOR_ENTRY;
+	return walk->draining ? 0 : sp_leave_loop(walk, cursor, SP_CURSOR_ENTRY);
+}
+
 /* One frame of a script, or the end of the loop's run. */
 static __always_inline int python_step(struct sp_walk *walk)
 {
@@ -141,7 +150,7 @@ static __always_inline int python_step(struct sp_walk *walk)
 			sp_count(SP_COUNT_interpreter_no_thread);
 			return sp_leave_loop(walk, cursor, SP_CURSOR_DONE);
 		}
-		cursor->state = SP_CURSOR_RUNNING;
+		cursor->state = SP_CURSOR_ENTRY;
 	}
 	if (!frame)
 		return sp_leave_loop(walk, cursor, SP_CURSOR_DONE);
@@ -158,9 +167,7 @@ static __always_inline int python_step(struct sp_walk *walk)
 	boundary = python_byte(walk, python_field(frame_boundary));
 	cursor->frame = previous;
 	if (python_field(boundary) == SP_PYTHON_OWNER && boundary >= SP_PYTHON_FIRST_FOREIGN_OWNER) {
-		if (walk->draining)
-			return 0;
-		return sp_leave_loop(walk, cursor, previous ? SP_CURSOR_RUNNING : SP_CURSOR_DONE);
+		return python_end_run(walk, cursor, previous);
 	}
 	position = python_position(walk, runtime, code);
 	if (position > SP_PYTHON_POSITION_UNKNOWN)
@@ -171,13 +178,14 @@ static __always_inline int python_step(struct sp_walk *walk)
 		code &= SP_MAX_USER_ADDRESS;
 		check = 0;
 	}
+	if (cursor->state == SP_CURSOR_ENTRY)
+		flags |= SP_FRAME_ENTRY;
+	cursor->state = SP_CURSOR_RUNNING;
 	flags |= (position >> 16) << 8;
 	sp_push(walk, SP_FRAME_HEADER(SP_FRAME_PYTHON, 1, flags, check), SP_PYTHON_WORD(code, position & 0xffff));
 	sp_count(SP_COUNT_interpreter_frames);
-	if (!previous)
-		return sp_leave_loop(walk, cursor, SP_CURSOR_DONE);
-	if (walk->draining || python_field(boundary) == SP_PYTHON_OWNER ||
-	    (python_field(boundary) == SP_PYTHON_FLAG && !boundary))
+	if (previous &&
+	    (python_field(boundary) == SP_PYTHON_OWNER || (python_field(boundary) == SP_PYTHON_FLAG && !boundary)))
 		return 0;
-	return sp_leave_loop(walk, cursor, SP_CURSOR_RUNNING);
+	return python_end_run(walk, cursor, previous);
 }

@@ -21,11 +21,12 @@
 /* How far the chain of one interpreter's frames has been followed. */
 enum sp_cursor_state {
 	SP_CURSOR_NEW = 0,
-	SP_CURSOR_RUNNING = 1,
-	SP_CURSOR_DONE = 2,
+	SP_CURSOR_ENTRY = 1,   /* before the innermost frame of a run of the loop */
+	SP_CURSOR_RUNNING = 2, /* in the middle of one */
+	SP_CURSOR_DONE = 3,
 };
 struct sp_cursor {
-	__u64 frame;   /* the next one, while running */
+	__u64 frame;   /* the next one, before and in a run */
 	__u32 runtime; /* reference; 0: none */
 	__u32 state;   /* enum sp_cursor_state */
 };
