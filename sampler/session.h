@@ -17,7 +17,8 @@
 #include "sampler/perf_events.h"
 #include "sampler/programs.h"
 #include "sampler/start/host.h"
-#include "sampler/tables.h"
+#include "sampler/tables/mapping_lists.h"
+#include "sampler/tables/table.h"
 #include "sampler/targets.h"
 
 namespace splitprof {

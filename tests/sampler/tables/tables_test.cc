@@ -2,7 +2,7 @@
 //
 // The arena and the tables in it, over real BPF maps. What BPF would see is read back from the maps, never asked of the
 // classes that wrote it.
-#include "sampler/tables.h"
+#include "sampler/tables/table.h"
 
 #include <bpf/bpf.h>
 #include <gtest/gtest.h>
@@ -13,6 +13,7 @@
 #include <random>
 
 #include "sampler/limits.h"
+#include "sampler/tables/mapping_lists.h"
 
 namespace splitprof {
 namespace {

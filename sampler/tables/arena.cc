@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sampler/arena.h"
+#include "sampler/tables/arena.h"
 
 #include <bpf/bpf.h>
 
