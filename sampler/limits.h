@@ -22,6 +22,11 @@ constexpr unsigned kMaxDescriptorsPerMessage = 3;  // ring() answers with three
 constexpr size_t kMaxConnections = 8;              // one has the session, the others are told so
 constexpr size_t kMaxProcessObjects = 8192;        // Process capabilities held at once: twice the targets
 constexpr uint64_t kMaxMappingBytes = 1ull << 44;
+// Of a runtime's value; the bounds of its fields stand in its list in bpf/. BPF reads what they lead to only by helpers
+// that fail harmlessly, so they are for mistakes more than for attacks.
+constexpr uint64_t kMaxCodeRangeBytes = 16 << 20;    // CPython 3.6 to 3.13: 31 to 56 KB (readelf -s)
+constexpr int64_t kMaxTlsOffset = int64_t{1} << 31;  // what R_X86_64_TPOFF32 can say (psABI x86-64 1.0, 4.4)
+constexpr int64_t kMaxStorageOffset = 65536;         // struct pthread of glibc 2.36 has 2.3 KiB, that of musl less
 // Executables taken at exec: what openers may be busy with, and how many descriptors may be held. 1,000 a second is
 // more than a parallel build of two CPUs begins, by far; a burst is what the openers' queue holds.
 constexpr uint64_t kTakenTokenNs = 1'000'000'000 / 1000;

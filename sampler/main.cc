@@ -67,7 +67,7 @@ class Loop {
       drain(true);
       ++ticks_;
       if (auto* session = service_.session()) {
-        if (ticks_ % kTicksPerSweep == 0) session->lists.sweep();
+        if (ticks_ % kTicksPerSweep == 0) session->sweep();
         session->executables.expire();
       }
       if (ticks_ % kTicksPerHotplug == 0) parts_.perf_events.follow_hotplug();
@@ -104,7 +104,7 @@ struct ToSession final : Drain::Listener {
   Service* service = nullptr;  // made after the drain
   Session* session() const { return service ? service->session() : nullptr; }
   void on_fork(uint32_t parent_pid, uint32_t pid) override {
-    if (auto* to = session()) to->lists.forked(parent_pid, pid);
+    if (auto* to = session()) to->forked(parent_pid, pid);
   }
   void on_exec(const sp_exec& exec, uint64_t key) override {
     if (auto* to = session()) to->executables.take(exec, key);

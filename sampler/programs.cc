@@ -76,6 +76,9 @@ int Programs::rules_fd() const {
 int Programs::procs_fd() const {
   return bpf_map__fd(object_->maps.procs);
 }
+int Programs::runtimes_fd() const {
+  return bpf_map__fd(object_->maps.runtimes);
+}
 int Programs::ring_fd() const {
   return bpf_map__fd(object_->maps.ring);
 }

@@ -31,6 +31,7 @@ class Programs {
   int executables_fd() const;
   int rules_fd() const;
   int procs_fd() const;
+  int runtimes_fd() const;
   int ring_fd() const;
   int deny_exes_fd() const;
   int deny_uids_fd() const;

@@ -13,6 +13,7 @@ namespace splitprof {
 
 Session::Session(SamplerParts& all)
     : lists(all.arena, all.programs.procs_fd()),
+      runtimes(all.arena, all.programs.runtimes_fd(), all.programs.procs_fd()),
       executables(all.opener, all.targets, all.timer, all.counters,
                   [&all](const sp_exec& exec, uint64_t key) { all.drain.tell_taken(exec, key); }),
       parts(all) {
@@ -40,6 +41,16 @@ Result<int> Session::open_ring() {
     parts.drain.set_sink(&*sink_);
   }
   return reader_wakeup_.get();
+}
+
+void Session::forked(uint32_t parent_pid, uint32_t pid) {
+  lists.forked(parent_pid, pid);
+  runtimes.forked(parent_pid, pid);
+}
+
+void Session::sweep() {
+  lists.sweep();
+  runtimes.sweep();
 }
 
 std::optional<uint16_t> Session::take_table_index() {

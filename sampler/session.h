@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What one connected processor owns: its ring, its unwind tables, its processes' mapping lists and the executables
-// taken for it. Everything ends with the session. Belongs to the sampler's one thread; the RPC objects (service.cc) are
-// its callers.
+// What one connected processor owns: its ring, its unwind tables, its processes' mapping lists and
+// interpreters, and the executables taken for it. Everything ends with the session. Belongs to the sampler's one
+// thread; the RPC objects (service.cc) are its callers.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,7 @@
 #include "sampler/programs.h"
 #include "sampler/start/host.h"
 #include "sampler/tables/mapping_lists.h"
+#include "sampler/tables/runtimes.h"
 #include "sampler/tables/table.h"
 #include "sampler/targets.h"
 
@@ -57,7 +58,13 @@ class Session {
   void remove_table(uint32_t id) { table_ids_.erase(SP_TABLE_INDEX(id)); }
   bool has_table(uint32_t id) const;
 
+  // BPF has copied a process's entry.
+  void forked(uint32_t parent_pid, uint32_t pid);
+  // Every few seconds: forgets what belonged to processes that are gone.
+  void sweep();
+
   MappingLists lists;
+  Runtimes runtimes;
   Executables executables;
   SamplerParts& parts;
 

@@ -3,10 +3,10 @@
 
 #include <bpf/bpf.h>
 
-#include <cerrno>
 #include <cstring>
 #include <vector>
 
+#include "sampler/tables/process_entry.h"
 #include "shared/check.h"
 
 namespace splitprof {
@@ -26,10 +26,7 @@ MappingLists::~MappingLists() {
 
 Result<> MappingLists::set(uint32_t tgid, std::span<const sp_mapping> mappings) {
   CHECK(mappings.size() <= SP_MAX_MAPPINGS);
-  sp_proc entry{};
-  if (bpf_map_lookup_elem(procs_, &tgid, &entry) == 0 && (entry.flags & SP_PROC_DENIED))
-    return fail(Errc::denied, "the deny-list forbids to look at process {}", tgid);
-
+  auto entry = TRY(ProcessEntry::read(procs_, tgid));
   static_assert(sizeof(sp_mapping) == 6 * sizeof(uint32_t));
   std::vector<uint32_t> words(SP_LIST_HEADER_WORDS + mappings.size() * 6);
   const uint32_t generation = words[0] = arena_.next_generation();
@@ -40,11 +37,10 @@ Result<> MappingLists::set(uint32_t tgid, std::span<const sp_mapping> mappings) 
   arena_.write(*block, words);
   if (!arena_.flush()) return fail(Errc::io, "the kernel has no memory for a mapping list");
 
-  entry.list = block->ref;
-  entry.n_mappings = static_cast<uint32_t>(mappings.size());
-  entry.generation = generation;
-  if (bpf_map_update_elem(procs_, &tgid, &entry, BPF_ANY) < 0)
-    return fail(Errc::io, "cannot set the mappings of process {}: {}", tgid, strerror(errno));
+  entry.value.list = block->ref;
+  entry.value.n_mappings = static_cast<uint32_t>(mappings.size());
+  entry.value.generation = generation;
+  TRY(entry.write());
   by_process_[tgid] = std::move(list);  // the one before goes when its last process does
   return Ok{};
 }

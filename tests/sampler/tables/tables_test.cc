@@ -1,40 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The arena and the tables in it, over real BPF maps. What BPF would see is read back from the maps, never asked of the
-// classes that wrote it.
+// The arena and the tables in it, over real BPF maps.
 #include "sampler/tables/table.h"
 
 #include <bpf/bpf.h>
 #include <gtest/gtest.h>
 
-#include <cerrno>
-#include <cstring>
 #include <deque>
 #include <random>
 
 #include "sampler/limits.h"
 #include "sampler/tables/mapping_lists.h"
+#include "tests/sampler/tables/bpf_maps.h"
 
 namespace splitprof {
 namespace {
 
-kj::AutoCloseFd make_map(bpf_map_type type, const char* name, uint32_t value_bytes, uint32_t entries,
-                         bpf_map_create_opts* options = nullptr) {
-  return kj::AutoCloseFd(bpf_map_create(type, name, sizeof(uint32_t), value_bytes, entries, options));
-}
-
-class Tables : public ::testing::Test {
+class Tables : public BpfMaps {
  protected:
   void SetUp() override {
-    const auto inner = make_map(BPF_MAP_TYPE_ARRAY, "inner", SP_CHUNK_BYTES, 1);
-    if (inner.get() < 0 && errno == EPERM) GTEST_SKIP() << "BPF is forbidden here: " << strerror(errno);
-    ASSERT_GE(inner.get(), 0) << strerror(errno);
-    LIBBPF_OPTS(bpf_map_create_opts, options, .inner_map_fd = static_cast<uint32_t>(inner.get()));
-    outer_ = make_map(BPF_MAP_TYPE_ARRAY_OF_MAPS, "outer", sizeof(uint32_t), kSlots, &options);
+    BpfMaps::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
     executables_ = make_map(BPF_MAP_TYPE_ARRAY, "executables", sizeof(sp_executable), SP_MAX_EXECUTABLES);
     rules_map_ = make_map(BPF_MAP_TYPE_ARRAY, "rules", sizeof(sp_rule), SP_MAX_RULES);
-    procs_ = make_map(BPF_MAP_TYPE_HASH, "procs", sizeof(sp_proc), 1024);
-    arena_ = std::make_unique<Arena>(outer_, kSlots);
     rules_ = std::make_unique<Rules>(rules_map_);
   }
   std::vector<uint32_t> read_block(uint32_t ref, uint32_t words) {
@@ -53,17 +41,9 @@ class Tables : public ::testing::Test {
     EXPECT_EQ(bpf_map_lookup_elem(executables_, &index, &entry), 0);
     return entry;
   }
-  std::optional<sp_proc> read_proc(uint32_t tgid) {
-    sp_proc entry{};
-    if (bpf_map_lookup_elem(procs_, &tgid, &entry) < 0) return std::nullopt;
-    return entry;
-  }
-
   ~Tables() noexcept override = default;
 
-  static constexpr uint32_t kSlots = 12;
-  kj::AutoCloseFd outer_, executables_, rules_map_, procs_;
-  std::unique_ptr<Arena> arena_;
+  kj::AutoCloseFd executables_, rules_map_;
   std::unique_ptr<Rules> rules_;
 };
 
@@ -180,8 +160,8 @@ TEST_F(Tables, ForkedChildrenShareAListUntilTheyGetTheirOwn) {
   ASSERT_TRUE(lists.set(10, {&mapping, 1}));
   const auto parent = read_proc(10);
   ASSERT_TRUE(parent);
-  const uint32_t child = 11;  // as BPF does at fork
-  ASSERT_EQ(bpf_map_update_elem(procs_, &child, &*parent, BPF_ANY), 0);
+  const uint32_t child = 11;
+  fork_in_kernel(10, child);
   lists.forked(10, child);
   ASSERT_TRUE(lists.set(10, {&other, 1}));
   const auto shared = read_block(parent->list, 8);
@@ -195,8 +175,7 @@ TEST_F(Tables, ForkedChildrenShareAListUntilTheyGetTheirOwn) {
 TEST_F(Tables, ADeniedProcessGetsNoList) {
   MappingLists lists(*arena_, procs_);
   const uint32_t tgid = 20;
-  const sp_proc denied{.flags = SP_PROC_DENIED};
-  ASSERT_EQ(bpf_map_update_elem(procs_, &tgid, &denied, BPF_ANY), 0);
+  write_proc(tgid, {.flags = SP_PROC_DENIED});
   const sp_mapping mapping{0x1000, 0, 1, 0};
   EXPECT_FALSE(lists.set(tgid, {&mapping, 1}));
   EXPECT_EQ(read_proc(tgid)->list, 0u);
@@ -206,9 +185,8 @@ TEST_F(Tables, SweepForgetsWhatBpfDeleted) {
   MappingLists lists(*arena_, procs_);
   const sp_mapping mapping{0x1000, 0, 1, 0};
   ASSERT_TRUE(lists.set(30, {&mapping, 1}));
-  const uint32_t tgid = 30;
-  const uint32_t ref = read_proc(tgid)->list;
-  ASSERT_EQ(bpf_map_delete_elem(procs_, &tgid), 0);
+  const uint32_t ref = read_proc(30)->list;
+  end_in_kernel(30);
   lists.sweep();
   ASSERT_TRUE(lists.set(31, {&mapping, 1}));
   EXPECT_EQ(read_proc(31)->list, ref) << "its room is free again";
