@@ -181,7 +181,7 @@ TEST(LocalFile, ReadsItsOwnProgram) {
 
 TEST(LocalFile, RefusesWhatIsNoRegularFile) {
   EXPECT_EQ(LocalFile::open_path("/dev/null").error().code, Errc::unsupported);
-  EXPECT_EQ(LocalFile::open_path("/nonexistent").error().code, Errc::io);
+  EXPECT_EQ(LocalFile::open_path("/nonexistent/file").error().code, Errc::io);
 }
 
 }  // namespace
