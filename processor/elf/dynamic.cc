@@ -16,14 +16,10 @@ constexpr size_t kWordsPerRead = 16 << 10;
 constexpr uint32_t kMaxBuckets = 4u << 20;  // as many as symbols of one file
 constexpr uint64_t kMaxChain = 4096;        // linkers make buckets of a few symbols each
 
-struct HashHeader {  // DT_GNU_HASH: https://flapenguin.me/elf-dt-gnu-hash, and glibc 2.36, elf/dl-setup_hash.c
-  uint32_t buckets, first_symbol, bloom_words, bloom_shift;
-};
-
 // Symbols are sorted by bucket, so the last one is at the end of the chain of the highest bucket.
 Result<uint64_t> count_by_gnu_hash(const ElfFile& file, ElfAddress address) {
   uint64_t offset = TRY(file.offset_of(address)).value;
-  HashHeader header;
+  GnuHashHeader header;
   TRY(file.read_exactly(FileOffset(offset), std::as_writable_bytes(std::span(&header, 1))));
   if (header.buckets > kMaxBuckets || header.bloom_words > kMaxBuckets)
     return fail(Errc::too_large, "a hash table of {} buckets", header.buckets);
@@ -55,25 +51,33 @@ Result<uint64_t> count_by_hash(const ElfFile& file, ElfAddress address) {
 
 }  // namespace
 
-Result<DynamicSymbols> find_dynamic_symbols(const ElfFile& file) {
+Result<DynamicTables> read_dynamic_tables(const ElfFile& file) {
   if (file.dynamic() == ElfAddress(0)) return fail(Errc::not_found, "no dynamic section");
   const auto memory = TRY(file.read_segment_from(file.dynamic(), kMaxDynamicBytes));
   Bytes in(memory);
-  std::optional<ElfAddress> symbols, strings, hash, gnu_hash;
-  DynamicSymbols found;
+  std::optional<ElfAddress> symbols, strings;
+  DynamicTables found;
   while (in.remaining() >= sizeof(Elf64_Dyn)) {
     const auto entry = TRY(in.read<Elf64_Dyn>());
     if (entry.d_tag == DT_NULL) break;
     if (entry.d_tag == DT_SYMTAB) symbols = ElfAddress(entry.d_un.d_ptr);
     if (entry.d_tag == DT_STRTAB) strings = ElfAddress(entry.d_un.d_ptr);
     if (entry.d_tag == DT_STRSZ) found.strings_size = entry.d_un.d_val;
-    if (entry.d_tag == DT_HASH) hash = ElfAddress(entry.d_un.d_ptr);
-    if (entry.d_tag == DT_GNU_HASH) gnu_hash = ElfAddress(entry.d_un.d_ptr);
+    if (entry.d_tag == DT_HASH) found.hash = ElfAddress(entry.d_un.d_ptr);
+    if (entry.d_tag == DT_GNU_HASH) found.gnu_hash = ElfAddress(entry.d_un.d_ptr);
   }
-  if (!symbols || !strings || (!hash && !gnu_hash)) return fail(Errc::not_found, "no dynamic symbols");
-  found.symbols = TRY(file.offset_of(*symbols));
-  found.strings = TRY(file.offset_of(*strings));
-  found.count = hash ? TRY(count_by_hash(file, *hash)) : TRY(count_by_gnu_hash(file, *gnu_hash));
+  if (!symbols || !strings || (!found.hash && !found.gnu_hash)) return fail(Errc::not_found, "no dynamic symbols");
+  found.symbols = *symbols;
+  found.strings = *strings;
+  return found;
+}
+
+Result<DynamicSymbols> find_dynamic_symbols(const ElfFile& file) {
+  const DynamicTables tables = TRY(read_dynamic_tables(file));
+  DynamicSymbols found{.strings_size = tables.strings_size};
+  found.symbols = TRY(file.offset_of(tables.symbols));
+  found.strings = TRY(file.offset_of(tables.strings));
+  found.count = tables.hash ? TRY(count_by_hash(file, *tables.hash)) : TRY(count_by_gnu_hash(file, *tables.gnu_hash));
   return found;
 }
 

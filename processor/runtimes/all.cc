@@ -2,12 +2,13 @@
 #include <algorithm>
 #include <array>
 
+#include "processor/runtimes/python/python.h"
 #include "processor/runtimes/runtime.h"
 
 namespace splitprof {
 namespace {
 
-const std::array<const Runtime*, 0> kRuntimes = {};
+const std::array kRuntimes = {&python_runtime()};
 
 }  // namespace
 
