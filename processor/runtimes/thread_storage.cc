@@ -55,11 +55,10 @@ std::optional<ThreadStorage> by_code(const ElfFile& file, const NamedSymbol& fun
 }  // namespace
 
 Result<std::optional<ThreadStorage>> find_thread_storage(const ElfFile& file) {
-  NamedSymbols found = TRY(find_exported(file, std::span(kNames).first(1)));
-  if (found[0])
-    found = TRY(find_exported(file, kNames));
-  else if (file.dynamic() == ElfAddress(0))
-    found = TRY(find_in_symtab(file, kNames));  // a static program
+  // A program without a dynamic section is static; the C library is in it.
+  const bool is_static = file.dynamic() == ElfAddress(0);
+  if (!is_static && !TRY(find_exported(file, std::span(kNames).first(1)))[0]) return std::optional<ThreadStorage>();
+  const NamedSymbols found = is_static ? TRY(find_in_symtab(file, kNames)) : TRY(find_exported(file, kNames));
   const auto& function = found[0] ? found[0] : found[1];
   if (!function) return std::optional<ThreadStorage>();
   if (file.machine() != Machine::x86_64)
