@@ -83,7 +83,8 @@ ALLOWED = {
                          "bpf/runtimes.bpf.h"),
     # Each runtime's list of what BPF has to be told, and the check word that both sides make.
     "processor/runtimes": ("processor/elf/", "processor/unwind/", "processor/ingest/input.h",
-                           "processor/ingest/runtime_value.h", "processor/telemetry/", "bpf/"),
+                           "processor/ingest/runtime_value.h", "processor/telemetry/", "processor/export/utf8.h",
+                           "bpf/"),
     "processor/dwarf": ("processor/elf/", "processor/ingest/input.h"),
     "processor/symbols": ("processor/dwarf/", "processor/elf/", "processor/dwarf/", "processor/traces/", "processor/ingest/input.h"),
     "processor/traces": ("bpf/abi.h", "bpf/counters.def"),

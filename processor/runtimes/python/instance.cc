@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "processor/runtimes/python/debug_offsets.h"
+#include "processor/runtimes/python/function_reader.h"
 
 namespace splitprof {
 namespace {
@@ -110,8 +111,8 @@ Result<std::unique_ptr<RuntimeInstance>> PythonFile::locate(const RuntimePlace& 
       std::make_unique<PythonInstance>(std::move(value), offsets.layout, place.bias, facts_.segments));
 }
 
-Result<Function> PythonInstance::read_function(ProcessMemory&, const FunctionPlace&) const {
-  return fail(Errc::unsupported, "names of CPython's functions are not read yet");
+Result<Function> PythonInstance::read_function(ProcessMemory& memory, const FunctionPlace& place) const {
+  return read_python_function(memory, layout_, place);
 }
 
 std::optional<ElfAddress> PythonInstance::in_file(uint64_t object) const {

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Names and lines as real interpreters say them themselves: tests/programs/python/code_objects.py runs on every CPython
+// of this machine (interpreters.h), and what the reader finds in its memory has to be the same, for each code object
+// and position.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "processor/elf/local_file.h"
+#include "processor/runtimes/python/function_reader.h"
+#include "processor/runtimes/python/line_table.h"
+#include "processor/runtimes/python/offsets.h"
+#include "tests/processor/runtimes/python/interpreters.h"
+#include "tests/processor/runtimes/python/objects.h"
+
+namespace splitprof {
+namespace {
+
+using nlohmann::json;
+
+// An interpreter that has made its code objects, and waits.
+class Interpreter {
+ public:
+  // `python` may be a script that executes the interpreter elsewhere, where only the current folder is seen.
+  explicit Interpreter(const std::string& python) {
+    std::array<int, 2> input{}, output{};
+    if (pipe2(input.data(), O_CLOEXEC) != 0 || pipe2(output.data(), O_CLOEXEC) != 0) throw std::runtime_error("pipe2");
+    pid_ = fork();
+    if (pid_ == 0) {
+      dup2(input[0], 0);
+      dup2(output[1], 1);
+      const std::string folder = SPLITPROF_SOURCE_DIR "/tests/programs/python";
+      if (chdir(folder.c_str()) != 0) _exit(126);
+      execl(python.c_str(), python.c_str(), "-I", "code_objects.py", nullptr);
+      _exit(127);
+    }
+    close(input[0]);
+    close(output[1]);
+    input_ = input[1];
+    std::string text;
+    std::array<char, 65536> buffer;
+    while (text.empty() || text.back() != '\n') {
+      const ssize_t n = read(output[0], buffer.data(), buffer.size());
+      if (n <= 0) break;
+      text.append(buffer.data(), static_cast<size_t>(n));
+    }
+    close(output[0]);
+    facts = json::parse(text, nullptr, false);
+  }
+  ~Interpreter() {
+    close(input_);
+    waitpid(pid_, nullptr, 0);
+  }
+
+  json facts;
+
+ private:
+  pid_t pid_ = -1;
+  int input_ = -1;
+};
+
+// The entry that holds, without Function's own fallback.
+uint32_t line_at(const LineEntries& lines, uint32_t position) {
+  const auto after = std::upper_bound(lines.begin(), lines.end(), position,
+                                      [](uint32_t wanted, const auto& entry) { return wanted < entry.position; });
+  return after == lines.begin() ? 0 : std::prev(after)->line;
+}
+
+struct Counts {
+  size_t functions = 0, positions = 0, differences = 0;
+};
+
+void compare(const json& expected, const Function& function, Counts& counts) {
+  ++counts.functions;
+  std::string name = expected["name"];
+  if (name.empty()) name = "<no name>";
+  EXPECT_EQ(function.name, name);
+  EXPECT_EQ(function.file, expected["file"].get<std::string>());
+  EXPECT_EQ(function.first_line, expected["first_line"].get<uint32_t>());
+  for (size_t i = 1; i < function.lines.size(); ++i) {
+    EXPECT_LT(function.lines[i - 1].position, function.lines[i].position);
+    EXPECT_NE(function.lines[i - 1].line, function.lines[i].line);
+  }
+  const json& runs = expected["lines"];
+  const uint32_t positions = expected["positions"];
+  for (size_t run = 0; run < runs.size(); ++run) {
+    const uint32_t end = run + 1 < runs.size() ? runs[run + 1][0].get<uint32_t>() : positions;
+    for (uint32_t position = runs[run][0]; position < end; ++position) {
+      ++counts.positions;
+      if (line_at(function.lines, position) == runs[run][1].get<uint32_t>()) continue;
+      if (++counts.differences < 10)
+        ADD_FAILURE() << name << " at " << position << ": line " << line_at(function.lines, position) << ", not "
+                      << runs[run][1];
+    }
+  }
+}
+
+class PythonFunctionOracle : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(PythonFunctionOracle, EveryNameAndLineIsAsTheInterpreterSays) {
+  if (access(GetParam().c_str(), X_OK) != 0) {
+    ASSERT_NE(GetParam(), "/usr/bin/python3") << "this one has to be there";
+    GTEST_SKIP() << GetParam() << " is not installed";
+  }
+  Interpreter interpreter(GetParam());
+  const json& facts = interpreter.facts;
+  ASSERT_TRUE(facts.is_object()) << "no answer from " << GetParam();
+  ASSERT_GE(facts["functions"].size(), 300u);
+  const PythonVersion version{.major = facts["version"][0],
+                              .minor = facts["version"][1],
+                              .micro = facts["version"][2],
+                              .free_threaded = facts["free_threaded"]};
+  const auto offsets = python_offsets(version);
+  ASSERT_TRUE(offsets) << offsets.error().message;
+  PythonLayout layout = offsets->layout;
+  layout.code_type = RuntimeAddress(facts["code_type"].get<uint64_t>());
+  const auto file = LocalFile::open_path(("/proc/" + facts["pid"].dump() + "/mem").c_str());
+  ASSERT_TRUE(file) << file.error().message;
+  ProcessMemory memory(**file);
+
+  Counts counts;
+  const auto begin = std::chrono::steady_clock::now();
+  for (const json& expected : facts["functions"]) {
+    SCOPED_TRACE(expected["name"].get<std::string>() + " in " + expected["file"].get<std::string>());
+    FunctionPlace place{.object = expected["address"]};
+    memory.begin();
+    const auto unchecked = read_python_function(memory, layout, place);
+    ASSERT_TRUE(unchecked) << unchecked.error().message;
+    compare(expected, *unchecked, counts);
+    // The same with the check word that BPF sends; and with another object's.
+    memory.begin();
+    place.check = testing::check_word_at(**file, layout, place.object);
+    const auto checked = read_python_function(memory, layout, place);
+    ASSERT_TRUE(checked) << checked.error().message;
+    EXPECT_EQ(*checked, *unchecked);
+    place.check ^= 1;
+    const auto replaced = read_python_function(memory, layout, place);
+    ASSERT_FALSE(replaced);
+    EXPECT_EQ(replaced.error().code, Errc::not_found);
+  }
+  EXPECT_EQ(counts.differences, 0u);
+  // What was freed has no name, although its bytes may still be there.
+  for (const uint64_t address : facts["freed"]) {
+    memory.begin();
+    FunctionPlace place{.object = address};
+    const auto function = read_python_function(memory, layout, place);
+    EXPECT_FALSE(function) << function->name;
+  }
+  const auto us = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count();
+  std::cout << version.text() << ": " << counts.functions << " functions, " << counts.positions << " positions, "
+            << counts.differences << " differences, " << facts["freed"].size() << " freed ones, " << us / 1000
+            << " ms\n";
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryInterpreter, PythonFunctionOracle, ::testing::ValuesIn(testing::interpreters()),
+                         [](const auto& interpreter) {
+                           std::string name = interpreter.param;
+                           for (char& c : name)
+                             if (!isalnum(static_cast<unsigned char>(c))) c = '_';
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace splitprof
