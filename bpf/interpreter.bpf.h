@@ -18,6 +18,7 @@ static __always_inline void sp_begin_interpreters(struct sp_walk *walk, const __
 	walk->in_loop = 0;
 	walk->draining = 0;
 	walk->memo_code = 0;
+	walk->memo_check = 0;
 	walk->n_loops = 0;
 	for (i = 0; i < SP_MAX_PROCESS_RUNTIMES; i++) {
 		__u32 reference = references[i];
@@ -80,14 +81,20 @@ static __always_inline struct sp_cursor *sp_active_cursor(struct sp_walk *walk)
 	return &walk->cursors[active & (SP_MAX_PROCESS_RUNTIMES - 1)];
 }
 
-/* The value of the active cursor's interpreter; 0: it was replaced meanwhile. */
-static __always_inline const struct sp_runtime *sp_active_runtime(const struct sp_cursor *cursor)
+/* The value of the cursor's interpreter; 0: its frames are all recorded, or it was replaced meanwhile. */
+static __always_inline const struct sp_runtime *sp_active_runtime(struct sp_cursor *cursor)
 {
-	const struct sp_runtime *runtime = sp_find_runtime(SP_RUNTIME_REF_INDEX(cursor->runtime));
+	const struct sp_runtime *runtime;
 
-	if (!runtime ||
-	    (runtime->generation & SP_RUNTIME_GENERATION_MASK) != SP_RUNTIME_REF_GENERATION(cursor->runtime))
+	if (cursor->state == SP_CURSOR_DONE)
 		return 0;
+	runtime = sp_find_runtime(SP_RUNTIME_REF_INDEX(cursor->runtime));
+	if (!runtime ||
+	    (runtime->generation & SP_RUNTIME_GENERATION_MASK) != SP_RUNTIME_REF_GENERATION(cursor->runtime)) {
+		sp_count(SP_COUNT_runtime_stale);
+		cursor->state = SP_CURSOR_DONE;
+		return 0;
+	}
 	return runtime;
 }
 
@@ -100,7 +107,7 @@ static __always_inline int sp_drain_next(struct sp_walk *walk)
 		struct sp_cursor *cursor = &walk->cursors[i];
 		const struct sp_runtime *runtime;
 
-		if (!cursor->runtime || cursor->state == SP_CURSOR_DONE)
+		if (!cursor->runtime)
 			continue;
 		runtime = sp_active_runtime(cursor);
 		if (!runtime)

@@ -106,7 +106,9 @@ static __always_inline __u32 python_position(struct sp_walk *walk, const struct 
 	if (!python_field(position_is_pointer)) {
 		__s32 position = python_int(walk, python_field(frame_position));
 
-		return position < 0 ? 0 : position; /* -1: it has not begun */
+		if (position < 0) /* -1: it has not begun */
+			return 0;
+		return position < SP_PYTHON_POSITION_UNKNOWN ? position : SP_PYTHON_POSITION_UNKNOWN;
 	}
 	at = python_word(walk, python_field(frame_position));
 	if (python_field(frame_copy)) {
@@ -120,7 +122,9 @@ static __always_inline __u32 python_position(struct sp_walk *walk, const struct 
 		}
 	}
 	units = (at - first) >> 1;
-	return at + 2 == first ? 0 : units; /* one before the first: it has not begun (3.11, 3.12) */
+	if (at + 2 == first) /* one before the first: it has not begun (3.11, 3.12) */
+		return 0;
+	return units < SP_PYTHON_POSITION_UNKNOWN ? units : SP_PYTHON_POSITION_UNKNOWN;
 }
 
 /* The loop was entered from C here: what is next on the stack are frames of C, if there are any. */
@@ -140,10 +144,10 @@ static __always_inline int python_step(struct sp_walk *walk)
 	__u64 frame = cursor->frame;
 	__u64 code, previous, bytes;
 	__u32 position, check;
-	__u16 flags = 0;
+	__u16 flags;
 	__u8 boundary;
 
-	if (!runtime || cursor->state == SP_CURSOR_DONE)
+	if (!runtime)
 		return sp_leave_loop(walk, cursor, SP_CURSOR_DONE);
 	if (cursor->state == SP_CURSOR_NEW) {
 		if (python_first_frame(walk, runtime, &frame)) {
@@ -155,11 +159,13 @@ static __always_inline int python_step(struct sp_walk *walk)
 	if (!frame)
 		return sp_leave_loop(walk, cursor, SP_CURSOR_DONE);
 
+	flags = cursor->state == SP_CURSOR_ENTRY ? SP_FRAME_ENTRY : 0;
 	bytes = python_field(frame_bytes);
 	sp_barrier(bytes);
 	if (bytes > sizeof(walk->words) || !bytes || sp_read_user(walk->words, bytes, frame)) {
 		sp_count(SP_COUNT_interpreter_unreadable);
-		sp_push(walk, SP_FRAME_HEADER(SP_FRAME_PYTHON, 1, SP_FRAME_ERROR, 0), 0);
+		flags |= SP_FRAME_ERROR;
+		sp_push(walk, SP_FRAME_HEADER(SP_FRAME_PYTHON, 1, flags, 0), 0);
 		return sp_leave_loop(walk, cursor, SP_CURSOR_DONE);
 	}
 	previous = python_word(walk, python_field(frame_previous));
@@ -170,16 +176,12 @@ static __always_inline int python_step(struct sp_walk *walk)
 		return python_end_run(walk, cursor, previous);
 	}
 	position = python_position(walk, runtime, code);
-	if (position > SP_PYTHON_POSITION_UNKNOWN)
-		position = SP_PYTHON_POSITION_UNKNOWN;
 	check = python_check(walk, runtime, code);
 	if (code > SP_MAX_USER_ADDRESS || !check) {
 		sp_count(SP_COUNT_interpreter_code_unreadable);
 		code &= SP_MAX_USER_ADDRESS;
 		check = 0;
 	}
-	if (cursor->state == SP_CURSOR_ENTRY)
-		flags |= SP_FRAME_ENTRY;
 	cursor->state = SP_CURSOR_RUNNING;
 	flags |= (position >> 16) << 8;
 	sp_push(walk, SP_FRAME_HEADER(SP_FRAME_PYTHON, 1, flags, check), SP_PYTHON_WORD(code, position & 0xffff));

@@ -18,6 +18,13 @@ void walk_on_host(sp_walk& walk, HostEnvironment& environment, uint32_t max_step
   current = nullptr;
 }
 
+void begin_interpreters_on_host(sp_walk& walk, HostEnvironment& environment,
+                                std::span<const uint32_t, SP_MAX_PROCESS_RUNTIMES> references) {
+  current = &environment;
+  sp_host_begin_interpreters(&walk, references.data());
+  current = nullptr;
+}
+
 }  // namespace splitprof
 
 using splitprof::current;

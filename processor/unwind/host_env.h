@@ -26,6 +26,9 @@ class HostEnvironment {
   virtual void count(uint32_t counter) = 0;
 };
 
+// Before a walk of a process with interpreters: `references` as struct sp_proc has them.
+void begin_interpreters_on_host(sp_walk& walk, HostEnvironment& environment,
+                                std::span<const uint32_t, SP_MAX_PROCESS_RUNTIMES> references);
 // Takes the walk to its end: walk.sample says why it ended, walk.data holds its cells.
 void walk_on_host(sp_walk& walk, HostEnvironment& environment, uint32_t max_steps = SP_MAX_STEPS);
 

@@ -10,3 +10,7 @@ void sp_host_steps(struct sp_walk* walk, __u32 max_steps) {
   for (i = 0; i < max_steps; i++)
     if (sp_step(walk)) return;
 }
+
+void sp_host_begin_interpreters(struct sp_walk* walk, const __u32* references) {
+  sp_begin_interpreters(walk, references);
+}

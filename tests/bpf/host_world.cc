@@ -107,6 +107,7 @@ std::vector<sp_mapping> HostWorld::own_mappings() {
 }
 
 bool HostWorld::read_user(uint64_t address, std::span<std::byte> into) {
+  if (on_read) on_read(address);
   for (const auto& piece : memory) {
     if (address < piece.start || address - piece.start > piece.bytes.size()) continue;
     if (piece.bytes.size() - (address - piece.start) < into.size()) continue;

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -35,6 +36,7 @@ class HostWorld final : public HostEnvironment {
   std::vector<Memory> memory;
   bool all_memory = false;  // every address of this process
   uint64_t clock_ns = 0, ns_per_look = 0;
+  std::function<void(uint64_t address)> on_read;  // before every read of user memory
   std::vector<std::unique_ptr<sp_chunk>> chunks;
   std::vector<sp_executable> executables;
   std::vector<sp_rule> rules;
