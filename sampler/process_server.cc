@@ -6,7 +6,7 @@
 
 #include "sampler/limits.h"
 #include "sampler/link.h"
-#include "sampler/tables/runtime_check.h"
+#include "sampler/runtime_request.h"
 
 namespace splitprof {
 namespace {
@@ -106,26 +106,9 @@ class ProcessServer final : public schema::Process::Server {
   }
   kj::Promise<void> setRuntimes(SetRuntimesContext context) override {
     auto& session = link_->use();
-    const auto list = context.getParams().getRuntimes();
-    link_->require(list.size() <= SP_MAX_PROCESS_RUNTIMES, "too many runtimes");
-    std::vector<sp_runtime> runtimes;
-    for (const auto& runtime : list) {
-      link_->require(runtime.getLoops().size() <= SP_MAX_CODE_RANGES, "too many code ranges");
-      std::vector<sp_code_range> loops;
-      for (const auto& loop : runtime.getLoops()) loops.push_back({loop.getStart(), loop.getLength()});
-      link_->require(runtime.getFields().size() <= SP_MAX_RUNTIME_FIELDS, "too many fields of a runtime");
-      const auto fields = copy<uint64_t>(runtime.getFields());
-      auto checked = check_runtime({.kind = runtime.getKind(),
-                                    .loops = loops,
-                                    .tls_access = runtime.getTlsAccess(),
-                                    .tls_value = runtime.getTlsValue(),
-                                    .storage = runtime.getStorage(),
-                                    .storage_offset = runtime.getStorageOffset(),
-                                    .fields = fields});
-      if (!checked) link_->violation(checked.error().message);
-      runtimes.push_back(*checked);
-    }
-    auto set = session.runtimes.set(target().pid, runtimes);
+    const auto runtimes = read_runtimes(context.getParams());
+    if (!runtimes) link_->violation(runtimes.error().message);
+    auto set = session.runtimes.set(target().pid, *runtimes);
     link_->parts.counters.add(set ? SamplerCounter::runtimes_set : SamplerCounter::runtimes_refused);
     value_or_throw(std::move(set));
     return kj::READY_NOW;
