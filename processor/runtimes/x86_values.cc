@@ -22,11 +22,13 @@ struct Way {
 
 class Follower {
  public:
-  Follower(const X86Code& code, const X86Question& question) : code_(code), question_(question) {
+  // `every_way`: goes on after the first outcome.
+  Follower(const X86Code& code, const X86Question& question, bool every_way)
+      : code_(code), question_(question), every_way_(every_way) {
     ways_.push_back({.next = code.start()});
   }
   std::optional<X86Outcome> run();
-  std::vector<X86Load> take_loads() { return std::move(loads_); }
+  const std::vector<X86Load>& loads() const { return loads_; }
 
  private:
   // Nothing: this way goes on.
@@ -41,6 +43,7 @@ class Follower {
 
   const X86Code& code_;
   const X86Question question_;
+  const bool every_way_;
   std::vector<Way> ways_;
   std::vector<X86Load> loads_;
   std::optional<X86Outcome> outcome_;
@@ -176,22 +179,22 @@ std::optional<X86Outcome> Follower::run() {
       const auto instruction = code_.at(way.next);
       if (!instruction || step(way, *instruction) == Step::end) break;
     }
-    if (outcome_) break;
+    if (outcome_ && !every_way_) break;
   }
-  if (outcome_) outcome_->loads = std::move(loads_);
-  return std::move(outcome_);
+  if (outcome_) outcome_->loads = loads_;
+  return outcome_;
 }
 
 }  // namespace
 
 std::optional<X86Outcome> follow_x86(const X86Code& code, const X86Question& question) {
-  return Follower(code, question).run();
+  return Follower(code, question, false).run();
 }
 
 std::vector<X86Load> loads_of_x86(const X86Code& code) {
-  Follower follower(code, {});
+  Follower follower(code, {}, true);
   follower.run();
-  return follower.take_loads();
+  return follower.loads();
 }
 
 }  // namespace splitprof

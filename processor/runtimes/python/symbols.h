@@ -5,6 +5,7 @@
 // .symtab.
 #pragma once
 
+#include <array>
 #include <optional>
 
 #include "processor/elf/file.h"
@@ -20,8 +21,9 @@ struct PythonSymbols {
   std::optional<NamedSymbol> version;      // Py_Version; 3.11 on
   std::optional<NamedSymbol> get_version;  // Py_GetVersion
   std::optional<NamedSymbol> own_state;    // PyGILState_GetThisThreadState
-  std::optional<NamedSymbol>
-      current_state[3];  // _PyThreadState_GetCurrent, PyThreadState_GetUnchecked, and …UncheckedGet
+  // _PyThreadState_GetCurrent, PyThreadState_GetUnchecked, _PyThreadState_UncheckedGet: each version has one at least.
+  std::array<std::optional<NamedSymbol>, 3> current_state;
+  friend bool operator==(const PythonSymbols&, const PythonSymbols&) = default;
 };
 
 // Nothing: no CPython. unsupported: one that is older than 3.6.

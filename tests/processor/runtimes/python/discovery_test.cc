@@ -4,9 +4,10 @@
 // code objects of a known stack, read by nothing but the values that the kernel gets.
 #include <gtest/gtest.h>
 
-#include <iostream>
+#include <filesystem>
 
 #include "bpf/python.h"
+#include "tests/processor/runtimes/memory_reader.h"
 #include "tests/processor/runtimes/python/interpreters.h"
 
 namespace splitprof {
@@ -19,34 +20,19 @@ using testing::RunningInterpreter;
 class Reader {
  public:
   Reader(ReadableFile& file, const RuntimeValue& value, uint64_t thread)
-      : file_(file), value_(value), thread_(thread) {}
+      : memory_(file, thread), value_(value), thread_(thread) {}
 
   uint64_t field(sp_python_field number) const { return value_.fields[number]; }
 
-  // Its own variable; 0: nothing.
-  uint64_t tls_state() {
-    switch (value_.tls.access) {
-      case SP_TLS_NONE:
-        return 0;
-      case SP_TLS_OFFSET:
-        return word(thread_ + value_.tls.value);
-      case SP_TLS_GOT_OFFSET:
-        return word(thread_ + word(value_.tls.value));
-      case SP_TLS_GOT_PAIR: {
-        const uint64_t module = word(value_.tls.value);
-        return word(word(word(thread_ + 8) + module * 16) + word(value_.tls.value + 8));
-      }
-    }
-    return 0;
+  uint64_t tls_state() const { return memory_.thread_local_word(value_.tls); }
+  uint64_t holder_state() const {
+    return field(SP_PYTHON_holder_address) == 0 ? 0 : word(field(SP_PYTHON_holder_address));
   }
-  uint64_t holder_state() { return field(SP_PYTHON_holder_address) == 0 ? 0 : word(field(SP_PYTHON_holder_address)); }
-  uint64_t key_state() {
+  uint64_t key_state() const {
     if (field(SP_PYTHON_key_address) == 0) return 0;
     const uint64_t key = word(field(SP_PYTHON_key_address)) & 0xffffffff;
     EXPECT_LT(key, 1024);
-    EXPECT_EQ(value_.storage.kind, SP_STORAGE_BLOCKS);
-    const uint64_t block = word(thread_ + static_cast<uint64_t>(value_.storage.offset) + key / 32 * 8);
-    return word(block + key % 32 * 16 + 8);
+    return memory_.specific(value_.storage, key);
   }
   bool is_mine(uint64_t state) { return state != 0 && word(state + field(SP_PYTHON_state_thread)) == thread_; }
 
@@ -65,13 +51,9 @@ class Reader {
   }
 
  private:
-  uint64_t word(uint64_t address) {
-    uint64_t value = 0;
-    const auto n = file_.read_at(address, std::as_writable_bytes(std::span(&value, 1)));
-    EXPECT_TRUE(n && *n == 8) << std::hex << address;
-    return value;
-  }
-  ReadableFile& file_;
+  uint64_t word(uint64_t address) const { return memory_.word(address); }
+
+  const testing::MemoryReader memory_;
   const RuntimeValue& value_;
   const uint64_t thread_;
 };
@@ -88,13 +70,13 @@ TEST_P(Discovery, FindsTheStatesAndFramesThatTheProcessHas) {
   const auto file = process.open_memory();
   ASSERT_NE(file, nullptr);
   ProcessMemory memory(*file);
-  const RuntimePlace place{.bias = found.bias, .storage = process.find_storage()};
+  const RuntimePlace place{.bias = found.mapped.bias, .storage = process.find_storage()};
   const auto instance = found.python->locate(place, memory);
   ASSERT_TRUE(instance) << instance.error().message;
   const RuntimeValue& value = (*instance)->value();
   EXPECT_FALSE((*instance)->in_file(process.codes[0])) << "on the heap";
   const ElfAddress loop = found.python->facts().symbols.loop.address;
-  EXPECT_EQ((*instance)->in_file(loop.value + found.bias), loop);
+  EXPECT_EQ((*instance)->in_file(loop.value + found.mapped.bias), loop);
 
   Reader reader(*file, value, process.thread);
   // Waiting for input the thread has released the GIL: only its key, or what has taken the key's place, knows it.
@@ -115,6 +97,19 @@ TEST_P(Discovery, FindsTheStatesAndFramesThatTheProcessHas) {
   ASSERT_GE(codes.size(), process.codes.size());
   codes.resize(process.codes.size());
   EXPECT_EQ(codes, process.codes);
+}
+
+// The name and the folder say nothing: content does.
+TEST(RenamedInterpreter, IsFound) {
+  const auto copy = std::filesystem::path(::testing::TempDir()) / "splitprof-renamed-interpreter";
+  std::filesystem::copy_file(std::filesystem::canonical("/usr/bin/python3"), copy,
+                             std::filesystem::copy_options::overwrite_existing);
+  RunningInterpreter process(copy);
+  EXPECT_TRUE(process.started());
+  const auto found = process.find_python();
+  std::filesystem::remove(copy);
+  ASSERT_NE(found.python, nullptr);
+  EXPECT_EQ(found.python->version(), process.version);
 }
 
 INSTANTIATE_TEST_SUITE_P(Interpreters, Discovery, ::testing::ValuesIn(interpreters()));

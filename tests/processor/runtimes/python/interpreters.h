@@ -4,14 +4,12 @@
 // to be there; pyenv's are found in its folder, others are named by SPLITPROF_PYTHONS (commands, with colons between).
 #pragma once
 
-#include <sys/types.h>
-
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "processor/elf/local_file.h"
 #include "processor/runtimes/python/instance.h"
+#include "tests/processor/runtimes/child.h"
 
 namespace splitprof::testing {
 
@@ -19,9 +17,7 @@ std::vector<std::string> interpreters();
 
 class RunningInterpreter {
  public:
-  // `command` may be a script that executes the interpreter elsewhere, where only the current folder is seen.
   explicit RunningInterpreter(const std::string& command);
-  ~RunningInterpreter();
 
   // What the program says of itself.
   std::string version;
@@ -34,30 +30,16 @@ class RunningInterpreter {
 
   // The file with the interpreter in it, as it is mapped.
   struct Found {
-    std::unique_ptr<LocalFile> file;
-    std::unique_ptr<ElfFile> elf;
+    Child::Mapped mapped;
     std::unique_ptr<PythonFile> python;
-    std::string path;
-    uint64_t bias = 0;
   };
-  Found find_python();
+  Found find_python() const;
   // Of its C library.
-  ThreadStorage find_storage();
-  std::unique_ptr<LocalFile> open_memory() const;
+  ThreadStorage find_storage() const;
+  std::unique_ptr<LocalFile> open_memory() const { return child_.open_memory(); }
 
  private:
-  struct Mapped {
-    std::unique_ptr<LocalFile> file;
-    std::unique_ptr<ElfFile> elf;
-    std::string path;
-    uint64_t bias = 0;
-  };
-  std::vector<Mapped> mapped_files() const;
-  std::string read_line();
-
-  pid_t pid_ = -1;
-  int input_ = -1;
-  int output_ = -1;
+  Child child_;
 };
 
 }  // namespace splitprof::testing
