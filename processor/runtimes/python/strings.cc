@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processor/runtimes/python/strings.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <iterator>
 
 #include "processor/export/utf8.h"
 #include "processor/runtimes/python/object.h"
@@ -52,16 +49,25 @@ void append_utf8(std::string& out, uint32_t value) {
   }
 }
 
+void append_escaped(std::string& out, char letter, int digits, uint32_t value) {
+  out += '\\';
+  out += letter;
+  for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4) out += "0123456789abcdef"[value >> shift & 15];
+}
+
 void append_shown(std::string& out, uint32_t value) {
+  const bool is_printable_ascii = value >= 0x20 && value < 0x7f;
   const bool is_surrogate = value >= 0xd800 && value <= 0xdfff;
-  if (!is_surrogate && is_harmless(value))
+  if (is_printable_ascii)
+    out += static_cast<char>(value);
+  else if (!is_surrogate && is_harmless(value))
     append_utf8(out, value);
   else if (value < 0x100)
-    fmt::format_to(std::back_inserter(out), "\\x{:02x}", value);
+    append_escaped(out, 'x', 2, value);
   else if (value < 0x10000)
-    fmt::format_to(std::back_inserter(out), "\\u{:04x}", value);
+    append_escaped(out, 'u', 4, value);
   else
-    fmt::format_to(std::back_inserter(out), "\\U{:08x}", value);
+    append_escaped(out, 'U', 8, value);
 }
 
 // `highest`: what a character can be.

@@ -4,9 +4,28 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <new>
 #include <random>
 #include <unordered_map>
 #include <unordered_set>
+
+// Counts what this program allocates.
+namespace {
+uint64_t allocations = 0;
+}
+
+__attribute__((noinline)) void* operator new(size_t size) {
+  ++allocations;
+  if (void* memory = std::malloc(size)) return memory;
+  throw std::bad_alloc();
+}
+__attribute__((noinline)) void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+__attribute__((noinline)) void operator delete(void* memory, size_t) noexcept {
+  std::free(memory);
+}
 
 namespace splitprof {
 namespace {
@@ -157,6 +176,30 @@ TEST(Functions, HoldAMillion) {
     EXPECT_EQ(functions.intern(function(i)), ids[i]);
   }
   EXPECT_EQ(functions.intern(function(1'000'000)), id_of(FunctionError::limited));
+}
+
+TEST(Functions, FindWithoutAllocating) {
+  Functions functions;
+  std::vector<uint32_t> ids;
+  for (uint32_t i = 0; i < 1000; ++i) ids.push_back(functions.intern(function(i)));
+  const uint64_t before = allocations;
+  EXPECT_GT(before, 1000u);
+  uint64_t lines = 0;
+  for (const uint32_t id : ids)
+    lines += functions.mark_used(id) + functions.line_at(id, 3) + functions.find(id)->first_line;
+  EXPECT_EQ(allocations, before);
+  EXPECT_GT(lines, 0u);
+}
+
+// Functions that differ in little, as those of one file do: the hash has to spread them all the same. With a bad one
+// this takes minutes.
+TEST(Functions, AreFoundQuicklyAmongManyAlikeOnes) {
+  Functions functions({.functions = 1'000'000, .bytes = 2ull << 30});
+  const auto made = [](uint32_t i) {
+    return Function{.name = "f", .file = "x.py", .first_line = i / 1000, .lines = {{0, i / 1000}, {i % 1000 + 1, 0}}};
+  };
+  for (uint32_t i = 0; i < 200'000; ++i) ASSERT_NE(functions.intern(made(i)), id_of(FunctionError::limited));
+  EXPECT_EQ(functions.size(), 200'000u);
 }
 
 // Against a plain map: random functions over random profiles, with far more of them than there is room for.

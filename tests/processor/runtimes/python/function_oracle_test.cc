@@ -4,21 +4,25 @@
 // of this machine (interpreters.h), and what the reader finds in its memory has to be the same, for each code object
 // and position.
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <chrono>
+#include <fstream>
 #include <iostream>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "processor/elf/local_file.h"
 #include "processor/runtimes/python/function_reader.h"
 #include "processor/runtimes/python/line_table.h"
 #include "processor/runtimes/python/offsets.h"
 #include "tests/processor/runtimes/python/interpreters.h"
-#include "tests/processor/runtimes/python/objects.h"
+#include "tests/processor/runtimes/python/recorded_function.h"
 
 namespace splitprof {
 namespace {
@@ -102,6 +106,29 @@ void compare(const json& expected, const Function& function, Counts& counts) {
   }
 }
 
+// Some small functions, with nothing in them of this machine, as inputs of the fuzzer.
+void update_corpus(const json& facts, const PythonLayout& layout, ReadableFile& file) {
+  const auto number = std::find(std::begin(testing::kVersions), std::end(testing::kVersions),
+                                PythonVersion{.major = layout.version.major,
+                                              .minor = layout.version.minor,
+                                              .free_threaded = layout.version.free_threaded}) -
+                      std::begin(testing::kVersions);
+  const std::set<std::string> files = {"made.py", "names.py", "odd.py", "random_lines_1000.py", "hot.py"};
+  std::map<std::string, size_t> taken;
+  for (const json& expected : facts["functions"]) {
+    const std::string source = expected["file"];
+    if (!files.contains(source) || taken[source] >= 3 || expected["lines"].size() < 2 * taken[source]) continue;
+    testing::FunctionRecorder recorder(file);
+    ProcessMemory memory(recorder);
+    if (!read_python_function(memory, layout, {.object = expected["address"]})) continue;
+    const std::string input = recorder.input(static_cast<uint8_t>(number), layout);
+    if (input.size() > 1500) continue;
+    const auto path = fmt::format("{}/tests/fuzz/corpus/fuzz_python_function/{}_{}_{}", SPLITPROF_SOURCE_DIR,
+                                  layout.version.text(), source.substr(0, source.find('.')), taken[source]++);
+    std::ofstream(path, std::ios::binary) << input;
+  }
+}
+
 class PythonFunctionOracle : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(PythonFunctionOracle, EveryNameAndLineIsAsTheInterpreterSays) {
@@ -116,6 +143,7 @@ TEST_P(PythonFunctionOracle, EveryNameAndLineIsAsTheInterpreterSays) {
   const PythonVersion version{.major = facts["version"][0],
                               .minor = facts["version"][1],
                               .micro = facts["version"][2],
+                              .micro_known = true,
                               .free_threaded = facts["free_threaded"]};
   const auto offsets = python_offsets(version);
   ASSERT_TRUE(offsets) << offsets.error().message;
@@ -125,8 +153,9 @@ TEST_P(PythonFunctionOracle, EveryNameAndLineIsAsTheInterpreterSays) {
   ASSERT_TRUE(file) << file.error().message;
   ProcessMemory memory(**file);
 
+  if (getenv("SPLITPROF_UPDATE_CORPUS")) update_corpus(facts, layout, **file);
+
   Counts counts;
-  const auto begin = std::chrono::steady_clock::now();
   for (const json& expected : facts["functions"]) {
     SCOPED_TRACE(expected["name"].get<std::string>() + " in " + expected["file"].get<std::string>());
     FunctionPlace place{.object = expected["address"]};
@@ -153,10 +182,16 @@ TEST_P(PythonFunctionOracle, EveryNameAndLineIsAsTheInterpreterSays) {
     const auto function = read_python_function(memory, layout, place);
     EXPECT_FALSE(function) << function->name;
   }
-  const auto us = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count();
-  std::cout << version.text() << ": " << counts.functions << " functions, " << counts.positions << " positions, "
-            << counts.differences << " differences, " << facts["freed"].size() << " freed ones, " << us / 1000
-            << " ms\n";
+  const auto begin = std::chrono::steady_clock::now();
+  for (const json& expected : facts["functions"]) {
+    memory.begin();
+    ASSERT_TRUE(read_python_function(memory, layout, {.object = expected["address"]}));
+  }
+  const auto took = std::chrono::steady_clock::now() - begin;
+  std::cout << fmt::format("{}: {} functions, {} positions, {} differences, {} freed ones; {:.1f} us a function\n",
+                           version.text(), counts.functions, counts.positions, counts.differences,
+                           facts["freed"].size(),
+                           std::chrono::duration<double, std::micro>(took).count() / double(counts.functions));
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryInterpreter, PythonFunctionOracle, ::testing::ValuesIn(testing::interpreters()),

@@ -13,8 +13,7 @@ constexpr uint64_t kName = 0x7f00'0000'3000;
 constexpr uint64_t kQualifiedName = 0x7f00'0000'4000;
 constexpr uint64_t kFile = 0x7f00'0000'5000;
 constexpr uint64_t kLines = 0x7f00'0000'6000;
-const PythonVersion kVersions[] = {{3, 6},  {3, 7},  {3, 8},           {3, 9},  {3, 10},          {3, 11},
-                                   {3, 12}, {3, 13}, {3, 13, 0, true}, {3, 14}, {3, 14, 0, true}, {3, 15}};
+using testing::kVersions;
 
 // A process with one function.
 struct Process {

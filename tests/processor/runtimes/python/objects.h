@@ -13,6 +13,20 @@
 
 namespace splitprof::testing {
 
+// Each that has a layout of its own. New ones are added at the end: inputs of fuzz_python_function count them.
+constexpr PythonVersion kVersions[] = {{3, 6},
+                                       {3, 7},
+                                       {3, 8},
+                                       {3, 9},
+                                       {3, 10},
+                                       {3, 11},
+                                       {3, 12},
+                                       {3, 13},
+                                       {3, 14},
+                                       {3, 15},
+                                       {3, 13, 0, false, true},
+                                       {3, 14, 0, false, true},
+                                       {3, 15, 0, false, true}};
 constexpr uint64_t kCodeType = 0x7f00'0000'1000;
 
 inline PythonLayout layout_of(const PythonVersion& version) {

@@ -10,8 +10,7 @@ namespace {
 
 constexpr uint64_t kAt = 0x7f12'3456'7010;
 
-// One of each way in which strings are laid out.
-const PythonVersion kVersions[] = {{3, 6}, {3, 11}, {3, 12}, {3, 13, 0, true}, {3, 14, 0, true}, {3, 15}};
+using testing::kVersions;
 
 std::string read(testing::FakeMemory& file, const PythonLayout& layout, uint32_t most = kMostCharacters) {
   ProcessMemory memory(file);
