@@ -6,9 +6,7 @@
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <signal.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -17,7 +15,6 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,6 +24,7 @@
 #include "sampler/perf_events.h"
 #include "sampler/programs.h"
 #include "tests/bpf/host_world.h"
+#include "tests/sampler/child.h"
 
 namespace splitprof {
 namespace {
@@ -66,22 +64,6 @@ Sample decode(const sp_sample& head) {
   sample.stack.assign(at, at + head.stack_bytes);
   return sample;
 }
-
-// A child that runs `act` and is killed at the end.
-class Child {
- public:
-  explicit Child(const std::function<void()>& act) : pid(fork()) {
-    if (pid != 0) return;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    act();
-    _exit(0);
-  }
-  ~Child() {
-    kill(pid, SIGKILL);
-    waitpid(pid, nullptr, 0);
-  }
-  const pid_t pid;
-};
 
 class StackCopy : public ::testing::Test {
  protected:
