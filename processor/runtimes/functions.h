@@ -31,7 +31,7 @@ const char* function_error_text(uint32_t id);
 
 class Functions {
  public:
-  // Django with its libraries has some 10,000 functions in use, of about 400 bytes: room for a host full of such.
+  // One takes 282 bytes on average (14,913 functions of the standard library of CPython 3.11, with paths of Debian).
   struct Limits {
     uint32_t functions = 1u << 18;  // at most kMostFunctions
     uint64_t bytes = 64u << 20;     // of all memory
