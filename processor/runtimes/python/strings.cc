@@ -110,6 +110,7 @@ Result<std::string> read_python_string(ProcessMemory& memory, const PythonLayout
                       : state.kind == 2 ? TRY(show<uint16_t>(text, 0xffff))
                                         : TRY(show<uint32_t>(text, 0x10ffff));
   if (characters < static_cast<size_t>(length)) shown += "…";
+  shown.shrink_to_fit();  // names are kept for long
   return shown;
 }
 
