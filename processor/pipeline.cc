@@ -29,9 +29,13 @@ Pipeline::Pipeline(Input& input, Metrics& metrics, Options options)
                      may_release_ = true;
                    }),
       processes_(questions_, executables_, upload_, metrics, options_.variables),
-      rewalk_(executables_, host_tables_, metrics),
+      interpreters_(questions_, functions_, metrics, options_.disabled, [this] { may_release_ = true; }),
+      splicer_(metrics),
+      rewalk_(executables_, host_tables_, splicer_, metrics),
       profile_(make_profile()) {
   processes_.on_change = [this] { may_release_ = true; };
+  processes_.on_mapped = [this](const std::shared_ptr<Process>& process) { to_look_at_.push_back(process); };
+  processes_.on_forked = [this](const Process& parent, Process& child) { interpreters_.inherit(parent, child); };
   for (const Pid pid : options_.only) wanted_.emplace(pid, 0);
 }
 
@@ -45,7 +49,17 @@ void Pipeline::on_event(Event event) {
   } else if (const auto* tick = std::get_if<TickEvent>(&event)) {
     on_tick(tick->now_ns);
   }
+  if (may_release_ && !to_look_at_.empty()) look_for_interpreters();
   if (may_release_ && !held_.empty()) release_held();
+}
+
+void Pipeline::look_for_interpreters() {
+  std::erase_if(to_look_at_, [this](const auto& process) {
+    const bool lives = processes_.lives(*process);
+    if (lives && !processes_.ready(*process)) return false;
+    if (lives) interpreters_.look_at(process, lives, processes_.now_ns());
+    return true;
+  });
 }
 
 void Pipeline::on_tick(uint64_t now_ns) {
@@ -67,9 +81,13 @@ void Pipeline::on_record(const RecordEvent& event) {
     ++(is_sample ? metrics_.samples_malformed : metrics_.records_malformed);
     return;
   }
-  if (const auto* sample = std::get_if<SampleRecord>(&record)) {
+  if (auto* sample = std::get_if<SampleRecord>(&record)) {
     if (is_wanted(sample->pid) && !is_too_young(*sample)) processes_.on_arrival(*sample);
     processes_.advance(sample->time_ns);
+    // The process may be gone when it is the sample's turn: its names are read now.
+    if (sample->interpreted_frames != 0 && is_wanted(sample->pid))
+      if (const auto process = processes_.find_key(sample->process))
+        interpreters_.name_frames(process, *sample, false, processes_.now_ns());
     orderer_.push(sample->time_ns, event.message.size_bytes());
   } else if (const auto* process = std::get_if<ProcessRecord>(&record)) {
     processes_.on_arrival(*process);
@@ -114,6 +132,8 @@ void Pipeline::on_sample(SampleRecord& sample) {
   if (sample.process.value == 0) ++metrics_.samples_without_process;
   const auto process = processes_.process_of(sample);
   if (!processes_.ready(*process)) return hold(process, sample);
+  interpreters_.look_at(process, processes_.lives(*process), processes_.now_ns());
+  if (!interpreters_.name_frames(process, sample, false, processes_.now_ns())) return hold(process, sample);
   const auto outcome = rewalk_.improve(sample, *process, false);
   if (outcome == Rewalk::Outcome::waits) return hold(process, sample);
   if (process->key.value != 0 && !is_explained(sample, *process) && processes_.synchronise(process))
@@ -180,9 +200,12 @@ void Pipeline::flush_held() {
 }
 
 void Pipeline::release(Held& held, bool last) {
-  if (last && !processes_.ready(*held.process)) metrics_.samples_held_too_long += held.samples.size();
+  const bool ready = processes_.ready(*held.process);
+  if (last && !ready) metrics_.samples_held_too_long += held.samples.size();
+  if (ready) interpreters_.look_at(held.process, processes_.lives(*held.process), processes_.now_ns());
   std::erase_if(held.samples, [&](SampleRecord& sample) {
     const size_t bytes = bytes_of(sample);
+    if (!interpreters_.name_frames(held.process, sample, last, processes_.now_ns())) return false;
     const auto outcome = rewalk_.improve(sample, *held.process, last);
     if (outcome == Rewalk::Outcome::waits) return false;
     rewalk_.count(sample, outcome);
@@ -193,7 +216,8 @@ void Pipeline::release(Held& held, bool last) {
   });
 }
 
-void Pipeline::aggregate(const SampleRecord& sample, Process& process) {
+void Pipeline::aggregate(SampleRecord& sample, Process& process) {
+  splicer_.splice(sample);
   resolve(sample, process, frames_, metrics_);
   if (process.profile != profile_number_) {
     process.resource = profile_->intern_resource({.pid = process.pid.value,
@@ -211,6 +235,7 @@ void Pipeline::aggregate(const SampleRecord& sample, Process& process) {
 
 std::unique_ptr<Profile> Pipeline::take_profile() {
   ++profile_number_;
+  functions_.begin_profile();
   metrics_.moments_dropped += profile_->moments_dropped();
   return std::exchange(profile_, make_profile());
 }

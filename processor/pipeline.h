@@ -8,13 +8,17 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <unordered_map>
 #include <vector>
 
 #include "processor/ingest/orderer.h"
 #include "processor/ingest/questions.h"
+#include "processor/processes/interpreters.h"
 #include "processor/processes/process_table.h"
 #include "processor/processes/rewalk.h"
+#include "processor/processes/splice.h"
+#include "processor/runtimes/functions.h"
 #include "processor/telemetry/metrics.h"
 #include "processor/traces/profile.h"
 
@@ -31,6 +35,7 @@ class Pipeline {
     bool hash_files = false;             // read the identifiers by which OpenTelemetry knows files
     uint64_t min_process_age_ns = 0;     // samples of younger processes are dropped
     std::vector<std::string> variables;  // of processes' environments, to be read
+    std::set<uint8_t> disabled;          // frame kinds (bpf/abi.h) of interpreters that are not looked for
   };
 
   Pipeline(Input& input, Metrics& metrics, Options options);
@@ -51,6 +56,7 @@ class Pipeline {
   Executables& executables() { return executables_; }
   size_t processes() const { return processes_.size(); }
   const ProcessTable& process_table() const { return processes_; }
+  const Functions& functions() const { return functions_; }
   // How often the kernel's symbols have changed.
   uint64_t kernel_symbol_changes() const { return kernel_symbol_changes_; }
   const std::optional<ClockSyncRecord>& clock_sync() const { return clock_sync_; }
@@ -73,7 +79,9 @@ class Pipeline {
   void release_held();
   // Resolves what can be resolved of it; everything with `last`.
   void release(Held& held, bool last);
-  void aggregate(const SampleRecord& sample, Process& process);
+  void aggregate(SampleRecord& sample, Process& process);
+  // The processes whose mappings came, as soon as their files are known.
+  void look_for_interpreters();
   bool is_wanted(Pid pid) const { return wanted_.empty() || wanted_.contains(pid); }
   bool is_too_young(const SampleRecord& sample) const;
   void on_tick(uint64_t now_ns);
@@ -87,6 +95,10 @@ class Pipeline {
   HostTables host_tables_;
   Executables executables_;
   ProcessTable processes_;
+  Functions functions_;
+  Interpreters interpreters_;
+  std::vector<std::shared_ptr<Process>> to_look_at_;
+  Splicer splicer_;
   Rewalk rewalk_;
   std::unique_ptr<Profile> profile_;
   uint64_t profile_number_ = 1;

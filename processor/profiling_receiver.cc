@@ -10,6 +10,14 @@ namespace {
 // 24 MiB: an hour at 20 samples a second of 14 busy CPUs, or the default 5 s at 1,000 of 200.
 constexpr size_t kMaxMoments = 1u << 20;
 
+// Their frame kinds; those that are not known yet cannot be found anyway.
+std::set<uint8_t> kinds_of(const std::vector<std::string>& names) {
+  std::set<uint8_t> kinds;
+  for (const auto* runtime : all_runtimes())
+    if (std::find(names.begin(), names.end(), runtime->name()) != names.end()) kinds.insert(runtime->kind());
+  return kinds;
+}
+
 }  // namespace
 
 Run::Options run_options(const ProfilingReceiverOptions& options, uint64_t seed) {
@@ -27,7 +35,8 @@ Run::Options run_options(const ProfilingReceiverOptions& options, uint64_t seed)
           .max_moments = kMaxMoments,
           .hash_files = true,
           .min_process_age_ns = options.filter_min_process_age_ns,
-          .variables = std::move(variables)};
+          .variables = std::move(variables),
+          .disabled = kinds_of(options.disabled_interpreters)};
 }
 
 otel::Profiles profiles_of(const Run& run, const ProfilingReceiverOptions& options, const Profile& profile,

@@ -25,12 +25,15 @@ Run::Run(Input& input, Metrics& metrics, Options options)
                  .max_moments = options_.max_moments,
                  .hash_files = options_.hash_files,
                  .min_process_age_ns = options_.min_process_age_ns,
-                 .variables = options_.variables}),
+                 .variables = options_.variables,
+                 .disabled = options_.disabled}),
       loader_(
           pipeline_.questions(), pipeline_.executables(),
           [this](const Executable& executable) { return pipeline_.process_table().user_of(executable); }, store_,
           metrics),
-      random_(options_.seed) {}
+      random_(options_.seed) {
+  store_.set_functions(pipeline_.functions());
+}
 
 Result<> Run::run() {
   auto& questions = pipeline_.questions();

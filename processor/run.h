@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <random>
+#include <set>
 #include <string>
 
 #include "processor/ingest/input.h"
@@ -36,6 +37,7 @@ class Run {
     bool hash_files = false;
     uint64_t min_process_age_ns = 0;
     std::vector<std::string> variables;
+    std::set<uint8_t> disabled;
   };
 
   // The time that a profile stands for, CLOCK_MONOTONIC: intervals follow each other without a gap.

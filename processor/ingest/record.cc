@@ -40,6 +40,7 @@ Result<> parse_user_frames(SampleRecord& sample) {
   const std::span<const uint64_t> words = sample.user_words;
   sample.user_frames.clear();
   sample.unknown_frames = 0;
+  sample.interpreted_frames = 0;
   for (size_t at = 0; at < words.size();) {
     const uint64_t header = words[at++];
     const RawFrame frame{.kind = SP_FRAME_KIND(header),
@@ -59,6 +60,13 @@ Result<> parse_user_frames(SampleRecord& sample) {
         if (frame.n_words != 1)
           return fail(Errc::malformed, "frame of kind {} and {} words", frame.kind, frame.n_words);
         sample.user_frames.push_back(frame);
+        break;
+#define SP_RUNTIME(number, name) case number:
+#include "bpf/runtimes.def"
+#undef SP_RUNTIME
+        if (frame.n_words == 0) return fail(Errc::malformed, "frame of kind {} without a word", frame.kind);
+        sample.user_frames.push_back(frame);
+        ++sample.interpreted_frames;
         break;
       default:
         ++sample.unknown_frames;

@@ -21,11 +21,13 @@ namespace splitprof {
 
 // A user frame of a sample. Its words stand in SampleRecord::user_words.
 struct RawFrame {
-  uint8_t kind = 0;  // enum sp_frame_kind: native, kernel or abort, each of one word
-  uint8_t n_words = 0;
+  uint8_t kind = 0;     // enum sp_frame_kind: native, kernel or abort, each of one word; or of a runtime
+  uint8_t n_words = 0;  // at least 1
   uint16_t flags = 0;  // enum sp_frame_flags
   uint32_t extra = 0;  // abort marker of a gap: frames left out
   uint32_t first_word = 0;
+  // Of a runtime: its first word is a function's number in the upper half, a line in the lower one.
+  bool named = false;
   friend bool operator==(const RawFrame&, const RawFrame&) = default;
 };
 
@@ -46,7 +48,8 @@ struct SampleRecord {
   std::vector<uint64_t> kernel_frames;  // leaf first
   std::vector<RawFrame> user_frames;    // leaf first
   std::vector<uint64_t> user_words;
-  uint32_t unknown_frames = 0;  // of kinds that this version does not know; skipped
+  uint32_t unknown_frames = 0;      // of kinds that this version does not know; skipped
+  uint32_t interpreted_frames = 0;  // of runtimes
   std::vector<std::pair<std::string, std::string>> labels;
   std::vector<uint64_t> registers;
   uint64_t stack_address = 0;

@@ -8,6 +8,8 @@
 #include "processor/elf/gopclntab.h"
 #include "processor/elf/htl_hash.h"
 #include "processor/elf/local_file.h"
+#include "processor/runtimes/thread_storage.h"
+#include "shared/log.h"
 
 namespace splitprof {
 namespace {
@@ -49,6 +51,9 @@ struct Executables::Loaded {
   std::vector<Segment> segments;
   std::string build_id, htl_hash;
   bool go = false;
+  std::vector<std::shared_ptr<const RuntimeFile>> runtimes;
+  std::vector<Error> not_understood;  // runtimes that are there
+  ThreadStorage storage;
   Result<CompiledTable> table = Error{Errc::not_found, "not compiled"};
 };
 
@@ -228,10 +233,23 @@ Executable* Executables::at(uint32_t number) {
   return number == 0 || number > executables_.size() ? nullptr : executables_[number - 1].get();
 }
 
+// Whose interpreters and which C library are in the file.
+void Executables::inspect(const ElfFile& elf, const std::string& path, Loaded& loaded) {
+  loaded.storage = find_thread_storage(elf);
+  for (const auto* runtime : all_runtimes()) {
+    auto file = runtime->inspect(elf, path);
+    if (!file)
+      loaded.not_understood.push_back(std::move(file.error()));
+    else if (*file != nullptr)
+      loaded.runtimes.push_back(std::move(*file));
+  }
+}
+
 void Executables::load(Executable& executable) {
   executable.table = Executable::Table::compiling;
   questions_.start(work(
-      [file = std::move(executable.file), hash = hash_ && executable.htl_hash.empty()]() mutable {
+      [file = std::move(executable.file), hash = hash_ && executable.htl_hash.empty(), path = executable.path,
+       again = executable.loaded]() mutable {
         Loaded loaded;
         loaded.file = std::move(file);
         if (hash)
@@ -242,6 +260,7 @@ void Executables::load(Executable& executable) {
         loaded.segments.assign(elf->segments().begin(), elf->segments().end());
         loaded.build_id = elf->build_id();
         loaded.go = is_go(*elf);
+        if (!again) inspect(*elf, path, loaded);
         loaded.table = compile_table(*elf);
         return loaded;
       },
@@ -254,6 +273,12 @@ void Executables::on_loaded(Executable& executable, Loaded loaded) {
   executable.segments = std::move(loaded.segments);
   executable.build_id = std::move(loaded.build_id);
   executable.go = loaded.go;
+  if (!loaded.runtimes.empty()) executable.runtimes = std::move(loaded.runtimes);
+  if (loaded.storage.kind != SP_STORAGE_NONE) executable.storage = loaded.storage;
+  metrics_.runtimes_found += executable.runtimes.size();
+  metrics_.runtimes_not_understood += loaded.not_understood.size();
+  for (const auto& error : loaded.not_understood)
+    log::warn("frames of its interpreter will be missing: {}: {}", executable.path, error.message);
   if (executable.htl_hash.empty()) executable.htl_hash = std::move(loaded.htl_hash);
   executable.has_rows = loaded.table.has_value();
   if (!loaded.elf) ++metrics_.files_not_elf;

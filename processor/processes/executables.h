@@ -15,6 +15,7 @@
 #include "processor/elf/symbol_table.h"
 #include "processor/processes/mappings.h"
 #include "processor/processes/upload.h"
+#include "processor/runtimes/runtime.h"
 #include "processor/unwind/host_tables.h"
 #include "processor/unwind/table.h"
 
@@ -30,6 +31,9 @@ struct Executable {
   std::string build_id;                // lower-case hexadecimal; empty: none
   std::string htl_hash;                // see processor/elf/htl_hash.h; empty: not asked for, or not readable
   bool go = false;                     // a program with Go in it
+  // Interpreters in it. shared_ptr: workers use them, too.
+  std::vector<std::shared_ptr<const RuntimeFile>> runtimes;
+  ThreadStorage storage;               // of a C library
   bool loaded = false;                 // the headers have been read, or could not be
   std::vector<Segment> segments;       // empty: no ELF file that could be read
   std::unique_ptr<ReadableFile> file;  // null: never opened, lent to a worker, or closed
@@ -114,6 +118,7 @@ class Executables {
   void load(Executable& executable);
   struct Loaded;
   void on_loaded(Executable& executable, Loaded loaded);
+  static void inspect(const ElfFile& elf, const std::string& path, Loaded& loaded);
   void open_by_mapping(const std::shared_ptr<MappedFile>& mapped, const OpenBy& by, uint64_t now_ns);
 
   // An unopened file for the key, which takes the place of what stood there.

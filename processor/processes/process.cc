@@ -37,6 +37,7 @@ void Process::add(ProcessMapping added) {
   kept.push_back(std::move(added));
   std::sort(kept.begin(), kept.end(), [](const auto& a, const auto& b) { return a.start < b.start; });
   mappings = std::move(kept);
+  ++mapping_changes;
   resolvable = false;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "processor/processes/executables.h"
+#include "processor/processes/process_interpreters.h"
 #include "processor/traces/trace.h"
 
 namespace splitprof {
@@ -41,6 +42,7 @@ struct Process {
   // The mappings are all that there are, from `maps` or because the side band told of the program from its exec on; as
   // long as no event was lost since, see losses_seen.
   bool complete = false;
+  uint32_t mapping_changes = 0;     // counted since it was met
   bool wants_files = false;     // was sampled: its files are to be opened
   bool program_opened = false;  // by what its exec took, or another way
   bool awaits_program = false;  // what its exec took may still come
@@ -58,6 +60,9 @@ struct Process {
   uint64_t losses_seen = 0;         // ProcessTable::losses_ when `complete` became true, or `maps` was asked for last
   bool resolvable = false;          // every mapping's file is; false: look again
   uint64_t unsettled_since_ns = 0;  // the kernel's list waits for tables; 0: it does not
+
+  std::unique_ptr<ProcessInterpreters> interpreters;  // null: none was met
+  uint32_t looked_at_mappings = 0;                    // mapping_changes when interpreters were looked for last
 
   // The profile's number of this process, valid in the profile of that number.
   uint64_t profile = 0;

@@ -130,6 +130,7 @@ std::shared_ptr<Process> ProcessTable::with_key(const SampleRecord& sample, cons
 void ProcessTable::adopt(Process& process, const Process& before) {
   if (process.mappings.empty()) {
     process.mappings = before.mappings;
+    ++process.mapping_changes;
     process.wants_files = false;  // they were not opened yet
   }
   if (!process.complete && before.complete) {
@@ -255,11 +256,13 @@ void ProcessTable::on_mappings(const std::shared_ptr<Process>& process, Result<T
                         .file_offset = listed.file_offset,
                         .file = files_.file_of(listed.file, *process, listed.start, listed.length, true, now_ns_)});
   process->mappings = std::move(mappings);
+  ++process->mapping_changes;
   process->maps = Process::Asked::answered;
   process->complete = true;
   process->in_kernel = true;
   process->resolvable = false;
   lists_.on_list_changed(process, now_ns_);
+  on_mapped(process);
   on_change();
 }
 

@@ -53,6 +53,11 @@ class ProcessTable {
   // Asks for `maps` again because they do not explain a sample; false: too soon after the last time, or nobody is left
   // to be asked.
   bool synchronise(const std::shared_ptr<Process>& process);
+  // Runs on after everything that has arrived so far.
+  bool lives(const Process& process) const;
+  // The process that a record's key stands for; null: none is known.
+  std::shared_ptr<Process> find_key(ProcessKey key);
+
   // A file has become resolvable or settled.
   void on_files_changed() { lists_.on_files_changed(now_ns_); }
   void tick(uint64_t now_ns);
@@ -65,9 +70,12 @@ class ProcessTable {
   size_t size() const { return by_pid_.size(); }
   // Bytes of /proc/PID/maps came, or never will; a description or what an exec took likewise.
   std::function<void()> on_change = [] {};
+  // A process's mappings came; it may be worth a look before its samples have their turn.
+  std::function<void(const std::shared_ptr<Process>&)> on_mapped = [](const std::shared_ptr<Process>&) {};
+  // A child begins with what its parent was known by.
+  std::function<void(const Process& parent, Process& child)> on_forked = [](const Process&, Process&) {};
 
  private:
-  std::shared_ptr<Process> find_key(ProcessKey key);
   std::shared_ptr<Process> make(Pid pid);
   std::shared_ptr<Process> add_key(const SampleRecord& sample);
   std::shared_ptr<Process> with_key(const SampleRecord& sample, const std::shared_ptr<Process>& current);
@@ -79,8 +87,6 @@ class ProcessTable {
   void on_mappings(const std::shared_ptr<Process>& process, Result<Text> text);
   void on_description(Process& process, uint64_t cgroup_id, Result<Description> description);
   void adopt(Process& process, const Process& before);
-  // Runs on after everything that has arrived so far.
-  bool lives(const Process& process) const;
   bool knows_mappings(const Process& process) const { return process.complete && process.losses_seen == losses_; }
 
   void on_exec(const ProcessRecord& event, const ProcessRecord::Exec& exec);

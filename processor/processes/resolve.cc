@@ -56,6 +56,16 @@ void resolve(const SampleRecord& sample, const Process& process, std::vector<Fra
                           .place = static_cast<uint32_t>(word),
                           .address = raw.extra});
         break;
+#define SP_RUNTIME(number, name)                     \
+  case number:                                       \
+    frames.push_back({.kind = Frame::Kind::name,     \
+                      .return_address = false,       \
+                      .place = static_cast<uint32_t>(word >> 32), \
+                      .address = static_cast<uint32_t>(word)});   \
+    ++metrics.frames_interpreted;                    \
+    break;
+#include "bpf/runtimes.def"
+#undef SP_RUNTIME
       default:  // decode_record() lets nothing else through
         break;
     }

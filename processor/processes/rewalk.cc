@@ -14,11 +14,17 @@ Rewalk::Outcome Rewalk::improve(SampleRecord& sample, const Process& process, bo
                      .table = table_of(mapping)});
   }
   walk_.set_mappings(list_);
+  loops_.clear();
+  if (process.interpreters != nullptr)
+    for (const auto& instance : process.interpreters->instances)
+      loops_.insert(loops_.end(), instance->value().loops.begin(), instance->value().loops.end());
+  walk_.set_loops(loops_);
   const uint32_t frames = walk_.walk({sample.registers, sample.stack_address, sample.stack});
   const uint16_t end = walk_.end();
   if (end == SP_COUNT_table_pending && !last && awaits_table(process)) return Outcome::waits;
   // Of as many frames the later walk, which had the tables, knows better why there are no more.
-  if (end != SP_COUNT_complete && frames < sample.user_frames.size()) return Outcome::no_better;
+  if (end != SP_COUNT_complete && frames + sample.interpreted_frames < sample.user_frames.size())
+    return Outcome::no_better;
   replace_frames(sample);
   return Outcome::better;
 }
@@ -51,21 +57,22 @@ bool Rewalk::awaits_table(const Process& process) {
 
 void Rewalk::replace_frames(SampleRecord& sample) {
   sample.end = walk_.end();
-  sample.user_frames.clear();
-  sample.user_words.clear();
-  for (const auto& cell : walk_.leaf_cells()) append(sample, cell.header, cell.word);
+  frames_.clear();
+  words_.clear();
+  for (const auto& cell : walk_.leaf_cells()) append(cell.header, cell.word);
   if (const uint32_t left_out = walk_.left_out(); left_out != 0)
-    append(sample, SP_FRAME_HEADER(SP_FRAME_ABORT, 1, 0, left_out), SP_ABORT_GAP);
-  for (const auto& cell : walk_.root_cells()) append(sample, cell.header, cell.word);
+    append(SP_FRAME_HEADER(SP_FRAME_ABORT, 1, 0, left_out), SP_ABORT_GAP);
+  for (const auto& cell : walk_.root_cells()) append(cell.header, cell.word);
+  splicer_.splice_into(sample, frames_, words_);
 }
 
-void Rewalk::append(SampleRecord& sample, uint64_t header, uint64_t word) {
-  sample.user_frames.push_back({.kind = SP_FRAME_KIND(header),
-                                .n_words = SP_FRAME_WORDS(header),
-                                .flags = SP_FRAME_FLAGS(header),
-                                .extra = SP_FRAME_EXTRA(header),
-                                .first_word = static_cast<uint32_t>(sample.user_words.size())});
-  sample.user_words.push_back(word);
+void Rewalk::append(uint64_t header, uint64_t word) {
+  frames_.push_back({.kind = SP_FRAME_KIND(header),
+                     .n_words = SP_FRAME_WORDS(header),
+                     .flags = SP_FRAME_FLAGS(header),
+                     .extra = SP_FRAME_EXTRA(header),
+                     .first_word = static_cast<uint32_t>(words_.size())});
+  words_.push_back(word);
 }
 
 }  // namespace splitprof

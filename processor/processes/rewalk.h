@@ -8,6 +8,7 @@
 
 #include "processor/ingest/record.h"
 #include "processor/processes/process.h"
+#include "processor/processes/splice.h"
 #include "processor/telemetry/metrics.h"
 #include "processor/unwind/host_walk.h"
 
@@ -15,8 +16,8 @@ namespace splitprof {
 
 class Rewalk {
  public:
-  Rewalk(Executables& executables, HostTables& tables, Metrics& metrics)
-      : executables_(executables), tables_(tables), metrics_(metrics), walk_(tables) {}
+  Rewalk(Executables& executables, HostTables& tables, Splicer& splicer, Metrics& metrics)
+      : executables_(executables), tables_(tables), splicer_(splicer), metrics_(metrics), walk_(tables) {}
 
   // waits: a table that it needs is being compiled, and the sample is as it was; to be called again when files have
   // changed. Not with `last`: then the sample gets what can be had.
@@ -30,13 +31,17 @@ class Rewalk {
   // The table that the walk ended for want of is on its way.
   bool awaits_table(const Process& process);
   void replace_frames(SampleRecord& sample);
-  void append(SampleRecord& sample, uint64_t header, uint64_t word);
+  void append(uint64_t header, uint64_t word);
 
   Executables& executables_;
   HostTables& tables_;
+  Splicer& splicer_;
   Metrics& metrics_;
   HostWalk walk_;
   std::vector<sp_mapping> list_;
+  std::vector<CodeRange> loops_;
+  std::vector<RawFrame> frames_;  // of the walk
+  std::vector<uint64_t> words_;
 };
 
 }  // namespace splitprof

@@ -49,6 +49,7 @@ void ProcessTable::on_fork(const ProcessRecord& event, const ProcessRecord::Fork
   if (found != by_pid_.end()) {
     const auto& parent = *found->second;
     child->mappings = parent.mappings;
+    ++child->mapping_changes;
     child->complete = parent.complete;
     child->losses_seen = parent.losses_seen;
     child->exec_ns = parent.exec_ns;
@@ -58,6 +59,7 @@ void ProcessTable::on_fork(const ProcessRecord& event, const ProcessRecord::Fork
     child->environment = parent.environment;
     child->variables = parent.variables == Process::Asked::answered ? parent.variables : Process::Asked::never;
     set_name(*child, parent.name_source, parent.name);
+    on_forked(parent, *child);
   }
   by_pid_[event.pid] = std::move(child);
 }

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processor/symbols/symbol_store.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <utility>
+
+#include "bpf/abi.h"
 
 namespace splitprof {
 namespace {
@@ -11,6 +15,29 @@ namespace {
 // list.
 constexpr size_t kTextBytes = sizeof(std::string) + 48;
 constexpr size_t kInlineTextBytes = 15;  // that a std::string holds without memory of its own
+
+bool is_interpreted(Frame::Kind kind) {
+  switch (kind) {
+#define SP_RUNTIME(number, name) case Frame::Kind::name:
+#include "bpf/runtimes.def"
+#undef SP_RUNTIME
+    return true;
+    default:
+      return false;
+  }
+}
+
+const char* name_of(Frame::Kind kind) {
+  switch (kind) {
+#define SP_RUNTIME(number, name) \
+  case Frame::Kind::name:        \
+    return #name;
+#include "bpf/runtimes.def"
+#undef SP_RUNTIME
+    default:
+      return "";
+  }
+}
 
 }  // namespace
 
@@ -155,6 +182,7 @@ std::vector<Symbol> SymbolStore::symbolize(const Frame& frame) const {
     if (!found) return {};
     return {Symbol{.function = std::string(found->name)}};
   }
+  if (is_interpreted(frame.kind)) return symbolize_interpreted(frame);
   if (frame.kind != Frame::Kind::native) return {};
   const Names* names = names_of(frame.place);
   if (names == nullptr) return {};
@@ -169,6 +197,15 @@ std::vector<Symbol> SymbolStore::symbolize(const Frame& frame) const {
                        .inlined = function.inlined != 0});
   }
   return symbols;
+}
+
+std::vector<Symbol> SymbolStore::symbolize_interpreted(const Frame& frame) const {
+  if (const char* why = function_error_text(frame.place); why != nullptr)
+    return {Symbol{.function = fmt::format("[{}: {}]", name_of(frame.kind), why)}};
+  const auto* function = functions_ == nullptr ? nullptr : functions_->find(frame.place);
+  if (function == nullptr) return {};
+  return {Symbol{
+      .function = function->name, .file = function->file, .line = static_cast<uint32_t>(frame.address), .inlined = false}};
 }
 
 Module SymbolStore::module(const Frame& frame) const {

@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "processor/runtimes/functions.h"
 #include "processor/symbols/file_symbols.h"
 #include "processor/symbols/kernel.h"
 #include "processor/traces/symbolizer.h"
@@ -26,6 +27,8 @@ class SymbolStore final : public Symbolizer {
   SymbolStore& operator=(const SymbolStore&) = delete;
 
   void set_kernel(KernelSymbols symbols);
+  // Where functions of interpreters are looked up; longer-lived than this object.
+  void set_functions(const Functions& functions) { functions_ = &functions; }
   // What the frames of executable number `place` belong to.
   void set_module(uint32_t place, Module module);
   // Whether `address` was looked up before, be it in vain.
@@ -48,6 +51,7 @@ class SymbolStore final : public Symbolizer {
   };
 
   Names* names_of(uint32_t place) const;
+  std::vector<Symbol> symbolize_interpreted(const Frame& frame) const;
   std::shared_ptr<const SymbolIndex> share(std::shared_ptr<const SymbolIndex> index);
   void forget(Executable& executable);
   void evict_until_it_fits(const Executable& but);
@@ -57,6 +61,7 @@ class SymbolStore final : public Symbolizer {
   uint64_t evicted_ = 0;
   mutable uint64_t clock_ = 0;  // counts questions
   KernelSymbols kernel_;
+  const Functions* functions_ = nullptr;
   std::unordered_map<uint32_t, Executable> executables_;
   // By number of symbols. Weak: an index is there as long as an executable has it.
   std::multimap<size_t, std::weak_ptr<const SymbolIndex>> indexes_;

@@ -27,6 +27,13 @@ void HostWalk::set_mappings(std::span<const sp_mapping> mappings) {
   walk_->n_mappings = static_cast<uint32_t>(mappings.size());
 }
 
+void HostWalk::set_loops(std::span<const CodeRange> loops) {
+  walk_->n_loops = static_cast<uint32_t>(std::min<size_t>(loops.size(), SP_MAX_LOOPS));
+  // Of no interpreter's kind: nobody takes over, as there is no memory to find its frames in.
+  for (uint32_t i = 0; i < walk_->n_loops; ++i)
+    walk_->loops[i] = {.start = loops[i].start.value, .length = loops[i].length, .cursor = 0, .kind = 0};
+}
+
 uint32_t HostWalk::walk(const StackCopy& stack) {
   sp_walk& walk = *walk_;
   walk.sample.n_cells = 0;
@@ -45,6 +52,10 @@ uint32_t HostWalk::walk(const StackCopy& stack) {
   walk.exact = 1;
   walk.by_pointer = 0;
   walk.steps = 0;
+  walk.unwinder = 0;
+  walk.in_loop = 0;
+  walk.draining = 0;
+  for (auto& cursor : walk.cursors) cursor.runtime = 0;
   walk.mapping_start = 0;
   walk.mapping_bytes = 0;
   walk.sample.time_ns = 0;

@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "processor/ingest/runtime_value.h"
 #include "processor/unwind/host_env.h"
 #include "processor/unwind/host_tables.h"
 
@@ -26,6 +27,8 @@ class HostWalk final : private HostEnvironment {
 
   // Replaces the list that walks go by: executable mappings, sorted by start, `table` as HostTables::find() gave it.
   void set_mappings(std::span<const sp_mapping> mappings);
+  // Replaces what is known of interpreters' loops: native frames in them are marked with SP_FRAME_LOOP.
+  void set_loops(std::span<const CodeRange> loops);
   // How many frames there are, 0 when these are no registers of this machine; the other functions are about this walk.
   uint32_t walk(const StackCopy& stack);
   uint16_t end() const { return walk_->sample.end; }  // number in bpf/counters.def
