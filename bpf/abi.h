@@ -159,7 +159,7 @@ SP_ASSERT(sizeof(struct sp_proc) == 32);
 /* ---- Interpreters ----------------------------------------------------------------------------------------------- */
 
 enum sp_runtime_kind {
-#define SP_RUNTIME(number, name) SP_RUNTIME_##name = number,
+#define SP_RUNTIME(number, name, type) SP_RUNTIME_##name = number,
 #include "runtimes.def"
 #undef SP_RUNTIME
 };
@@ -286,10 +286,15 @@ SP_ASSERT(sizeof(struct sp_cell) == 16);
 #define SP_RING_WAKE_BYTES (512 * 1024) /* of records waiting before BPF wakes user space, which polls besides */
 
 /*
- * A process is young for a second: later it is likely to live for another tenth of one, in which user space looks at
- * the ring anyway. Waking costs some 20 us in each of the two processes: at most 128 times a second and CPU.
+ * Names of an interpreter's functions are read from its process, and only while that lives; some functions are gone
+ * before that (the body of a class or a module). So the first sample of a function wakes user space: one whose check
+ * word is not in this table, where each word has one place. A wake-up costs some 20 us in each of the two processes: at
+ * most 128 a second and CPU.
  */
-#define SP_YOUNG_NS 1000000000ull
+#define SP_MET_FUNCTIONS 16384
+struct sp_met {
+	__u32 checks[SP_MET_FUNCTIONS];
+};
 #define SP_WAKE_TOKEN_NS (1000000000ull / 128)
 #define SP_WAKE_BURST 128
 

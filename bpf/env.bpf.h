@@ -47,6 +47,13 @@ static __always_inline struct sp_runtime *sp_find_runtime(__u32 number)
 	return bpf_map_lookup_elem(&runtimes, &number);
 }
 
+static __always_inline struct sp_met *sp_find_met(void)
+{
+	__u32 first = 0;
+
+	return bpf_map_lookup_elem(&met, &first);
+}
+
 static __always_inline void sp_count(__u32 counter)
 {
 	count(counter, 1);
@@ -68,6 +75,7 @@ struct sp_chunk *sp_find_chunk(__u32 slot);
 struct sp_executable *sp_find_executable(__u32 index);
 struct sp_rule *sp_find_rule(__u32 number);
 struct sp_runtime *sp_find_runtime(__u32 number);
+struct sp_met *sp_find_met(void); /* 0: there is no such table */
 void sp_count(__u32 counter);
 #ifdef __cplusplus
 }

@@ -19,6 +19,7 @@ static __always_inline void sp_begin_interpreters(struct sp_walk *walk, const __
 	walk->draining = 0;
 	walk->memo_code = 0;
 	walk->memo_check = 0;
+	walk->has_news = 0;
 	walk->n_loops = 0;
 	for (i = 0; i < SP_MAX_PROCESS_RUNTIMES; i++) {
 		__u32 reference = references[i];
@@ -140,6 +141,18 @@ static __always_inline int sp_drain(struct sp_walk *walk)
 	walk->draining = 1;
 	sp_count(SP_COUNT_interpreter_drained);
 	return 0;
+}
+
+/* A function with that check word was found: is it one that nobody has met lately? */
+static __always_inline void sp_meet(struct sp_walk *walk, __u32 check)
+{
+	struct sp_met *met_now = sp_find_met();
+	__u32 place = check & (SP_MET_FUNCTIONS - 1);
+
+	if (!met_now || !check || met_now->checks[place] == check)
+		return;
+	met_now->checks[place] = check;
+	walk->has_news = 1;
 }
 
 /* This run of the loop is recorded: what comes next, native frames or, without any, another interpreter? */

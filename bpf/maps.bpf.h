@@ -41,6 +41,13 @@ struct {
 	__type(value, struct sp_runtime);
 } runtimes SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sp_met);
+} met SEC(".maps");
+
 /* Preallocated: perf event programs may use no other hash map before Linux 6.1. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -93,6 +93,7 @@ static __always_inline __u32 python_check(struct sp_walk *walk, const struct sp_
 	}
 	walk->memo_code = code;
 	walk->memo_check = sp_check_end(state);
+	sp_meet(walk, walk->memo_check);
 	return walk->memo_check;
 }
 

@@ -20,7 +20,7 @@ static __always_inline int sp_step(struct sp_walk *walk)
 		return sp_drain(walk);
 	}
 	switch (walk->unwinder) {
-#define SP_RUNTIME(number, name)                                                                                       \
+#define SP_RUNTIME(number, name, type)                                                                                 \
 	case number:                                                                                                   \
 		result = name##_step(walk);                                                                            \
 		break;

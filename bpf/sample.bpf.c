@@ -68,7 +68,6 @@ static __always_inline int take_sample(struct bpf_perf_event_data *context)
 	struct task_struct *task = bpf_get_current_task_btf();
 	__u64 id = bpf_get_current_pid_tgid();
 	struct sp_sample *sample;
-	int i;
 
 	count(SP_COUNT_samples_taken, 1);
 	if (!walk) {
@@ -98,8 +97,7 @@ static __always_inline int take_sample(struct bpf_perf_event_data *context)
 	walk->mapping_start = 0;
 	walk->by_pointer = 0;
 	walk->steps = 0;
-	for (i = 0; i < SP_MAX_PROCESS_RUNTIMES; i++)
-		walk->cursors[i].runtime = 0;
+	walk->has_news = 0;
 
 	if (BPF_CORE_READ(task, flags) & SP_PF_KTHREAD || !BPF_CORE_READ(task, mm)) {
 		sample->flags |= SP_SAMPLE_KERNEL_THREAD;

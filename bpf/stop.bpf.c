@@ -3,17 +3,10 @@
 #include "bucket.h"
 #include "interpreter.bpf.h"
 
-/*
- * Names of an interpreter's functions are read from the process while it lives. One that began just now may be gone
- * before user space looks at the ring by itself.
- */
+/* Is there a function whose name should be read before it is gone? */
 static __always_inline int wants_names_soon(struct sp_walk *walk)
 {
-	int i, interpreted = 0;
-
-	for (i = 0; i < SP_MAX_PROCESS_RUNTIMES; i++)
-		interpreted |= walk->cursors[i].runtime && walk->cursors[i].state != SP_CURSOR_NEW;
-	if (!interpreted || bpf_ktime_get_boot_ns() - walk->sample.start_time_ns > SP_YOUNG_NS ||
+	if (!walk->has_news ||
 	    !sp_take_token(&walk->wakes_full_at_ns, walk->sample.time_ns, SP_WAKE_TOKEN_NS, SP_WAKE_BURST))
 		return 0;
 	count(SP_COUNT_wakes_for_names, 1);

@@ -59,6 +59,8 @@ struct sp_walk {
 	__u32 in_loop;	/* the frames that the loop at pc runs are recorded */
 	__u32 draining; /* the native walk is over */
 	__u32 memo_check;
+	__u32 has_news; /* an interpreter's function that was not met lately */
+	__u32 pad2;
 	__u64 memo_code; /* the code object read last, of which memo_check was made */
 	/* Loop-carried values of the searches. In map memory and volatile, or the verifier follows each of them. */
 	volatile __u32 low, length;

@@ -61,7 +61,7 @@ Result<> parse_user_frames(SampleRecord& sample) {
           return fail(Errc::malformed, "frame of kind {} and {} words", frame.kind, frame.n_words);
         sample.user_frames.push_back(frame);
         break;
-#define SP_RUNTIME(number, name) case number:
+#define SP_RUNTIME(number, name, type) case number:
 #include "bpf/runtimes.def"
 #undef SP_RUNTIME
         if (frame.n_words == 0) return fail(Errc::malformed, "frame of kind {} without a word", frame.kind);

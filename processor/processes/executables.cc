@@ -235,7 +235,11 @@ Executable* Executables::at(uint32_t number) {
 
 // Whose interpreters and which C library are in the file.
 void Executables::inspect(const ElfFile& elf, const std::string& path, Loaded& loaded) {
-  loaded.storage = find_thread_storage(elf);
+  auto storage = find_thread_storage(elf);
+  if (!storage)
+    loaded.not_understood.push_back(std::move(storage.error()));
+  else if (*storage)
+    loaded.storage = **storage;
   for (const auto* runtime : all_runtimes()) {
     auto file = runtime->inspect(elf, path);
     if (!file)

@@ -27,10 +27,10 @@ struct Executable {
 
   uint32_t number = 0;  // Frame::place; never 0
   FileIdentity identity;
-  std::string path;                    // of the mapping by which it was found first
-  std::string build_id;                // lower-case hexadecimal; empty: none
-  std::string htl_hash;                // see processor/elf/htl_hash.h; empty: not asked for, or not readable
-  bool go = false;                     // a program with Go in it
+  std::string path;      // of the mapping by which it was found first
+  std::string build_id;  // lower-case hexadecimal; empty: none
+  std::string htl_hash;  // see processor/elf/htl_hash.h; empty: not asked for, or not readable
+  bool go = false;       // a program with Go in it
   // Interpreters in it. shared_ptr: workers use them, too.
   std::vector<std::shared_ptr<const RuntimeFile>> runtimes;
   ThreadStorage storage;               // of a C library

@@ -11,8 +11,8 @@ namespace {
 constexpr size_t kMaxFunctionsOfProcess = 1u << 15;  // then what is known is forgotten, and read again when it is met
 constexpr size_t kMaxInFiles = 1u << 16;
 constexpr size_t kMaxInherited = 1u << 12;
-constexpr size_t kMaxWanted = 4096;       // of one process, waiting for its worker
-constexpr size_t kNamesOfJob = 256;       // so that a worker is not away with the memory for long
+constexpr size_t kMaxWanted = 4096;          // of one process, waiting for its worker
+constexpr size_t kNamesOfJob = 256;          // so that a worker is not away with the memory for long
 constexpr uint64_t kHungNs = 2'000'000'000;  // a worker that is away for longer is not waited for
 constexpr uint64_t kFirstPauseNs = 20'000'000;
 constexpr uint64_t kLongestPauseNs = 10'000'000'000;
@@ -67,7 +67,8 @@ void Interpreters::look_at(const std::shared_ptr<Process>& process, bool lives, 
     auto* executable = mapping.file == nullptr ? nullptr : mapping.file->executable;
     if (executable == nullptr || executable->runtimes.empty()) continue;
     const ProcessInterpreters::Candidate found{executable, executable->bias(mapping.start, mapping.file_offset)};
-    if (candidates.size() < SP_MAX_PROCESS_RUNTIMES && std::find(candidates.begin(), candidates.end(), found) == candidates.end())
+    if (candidates.size() < SP_MAX_PROCESS_RUNTIMES &&
+        std::find(candidates.begin(), candidates.end(), found) == candidates.end())
       candidates.push_back(found);
   }
   if (candidates.empty() || process->key.value == 0 || !lives) {
@@ -203,9 +204,10 @@ bool Interpreters::name_frames(const std::shared_ptr<Process>& process, SampleRe
       name(function, functions_.line_at(function, place->position));
       continue;
     }
-    const bool may_come = known != nullptr && !last &&
-                          (known->state == State::unasked || known->state == State::locating || known->memory != nullptr ||
-                           (known->busy_since_ns != 0 && now_ns_ < known->busy_since_ns + kHungNs));
+    const bool may_come =
+        known != nullptr && !last &&
+        (known->state == State::unasked || known->state == State::locating || known->memory != nullptr ||
+         (known->busy_since_ns != 0 && now_ns_ < known->busy_since_ns + kHungNs));
     if (!may_come && (last || known != nullptr)) {
       ++metrics_.functions_gone;
       name(id_of(FunctionError::gone), 0);
@@ -224,7 +226,8 @@ bool Interpreters::name_frames(const std::shared_ptr<Process>& process, SampleRe
 void Interpreters::read_names(const std::shared_ptr<Process>& process) {
   auto& known = *process->interpreters;
   const size_t n = std::min(known.wanted.size(), kNamesOfJob);
-  std::vector<ProcessInterpreters::Wanted> wanted(known.wanted.begin(), known.wanted.begin() + static_cast<ptrdiff_t>(n));
+  std::vector<ProcessInterpreters::Wanted> wanted(known.wanted.begin(),
+                                                  known.wanted.begin() + static_cast<ptrdiff_t>(n));
   known.wanted.erase(known.wanted.begin(), known.wanted.begin() + static_cast<ptrdiff_t>(n));
   known.busy_since_ns = now_ns_;
   ++metrics_.function_batches;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Interpreters: finds the interpreters in processes, tells the kernel where they keep their state, and has the functions
-// of their frames read, each once, while the process still lives. What a frame is called stands in the sample from then
-// on. Reading is workers' business, through the process's memory; one job at a time for each process. Main thread.
+// Interpreters: finds the interpreters in processes, tells the kernel where they keep their state, and has the
+// functions of their frames read, each once, while the process still lives. What a frame is called stands in the sample
+// from then on. Reading is workers' business, through the process's memory; one job at a time for each process. Main
+// thread.
 #pragma once
 
 #include <functional>

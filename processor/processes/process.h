@@ -42,11 +42,11 @@ struct Process {
   // The mappings are all that there are, from `maps` or because the side band told of the program from its exec on; as
   // long as no event was lost since, see losses_seen.
   bool complete = false;
-  uint32_t mapping_changes = 0;     // counted since it was met
-  bool wants_files = false;     // was sampled: its files are to be opened
-  bool program_opened = false;  // by what its exec took, or another way
-  bool awaits_program = false;  // what its exec took may still come
-  bool in_kernel = false;       // the kernel is told its mappings
+  uint32_t mapping_changes = 0;  // counted since it was met
+  bool wants_files = false;      // was sampled: its files are to be opened
+  bool program_opened = false;   // by what its exec took, or another way
+  bool awaits_program = false;   // what its exec took may still come
+  bool in_kernel = false;        // the kernel is told its mappings
   Asked maps = Asked::never;
   Asked description = Asked::never;
   Asked variables = Asked::never;

@@ -46,8 +46,8 @@ struct ProcessInterpreters {
   std::vector<std::shared_ptr<const RuntimeInstance>> instances;
   std::unique_ptr<ReadableFile> memory;  // null: not asked for, gone, or lent to a worker
   bool told_kernel = false;
-  uint64_t busy_since_ns = 0;            // a worker has the memory; 0: none has
-  uint64_t locate_again_ns = 0;          // one of them had not begun yet; 0: all had
+  uint64_t busy_since_ns = 0;    // a worker has the memory; 0: none has
+  uint64_t locate_again_ns = 0;  // one of them had not begun yet; 0: all had
   uint64_t locate_pause_ns = 0;
   std::unordered_map<Key, uint32_t, Hash> functions;  // numbers of Functions
   std::vector<Wanted> wanted;                         // to be read by the next job

@@ -56,13 +56,13 @@ void resolve(const SampleRecord& sample, const Process& process, std::vector<Fra
                           .place = static_cast<uint32_t>(word),
                           .address = raw.extra});
         break;
-#define SP_RUNTIME(number, name)                     \
-  case number:                                       \
-    frames.push_back({.kind = Frame::Kind::name,     \
-                      .return_address = false,       \
+#define SP_RUNTIME(number, name, type)                            \
+  case number:                                                    \
+    frames.push_back({.kind = Frame::Kind::name,                  \
+                      .return_address = false,                    \
                       .place = static_cast<uint32_t>(word >> 32), \
                       .address = static_cast<uint32_t>(word)});   \
-    ++metrics.frames_interpreted;                    \
+    ++metrics.frames_interpreted;                                 \
     break;
 #include "bpf/runtimes.def"
 #undef SP_RUNTIME

@@ -59,10 +59,10 @@ void Splicer::splice(SampleRecord& sample) {
     if (!shifted) {
       const bool stands_for_run = is_loop(frame) && i > 0 && is_interpreted(frames_[i - 1]);
       if (!stands_for_run) sample.user_frames.push_back(frame);
-    } else if (is_loop(frame) && loops++ > 0) {
-      put(runs_[loops - 2], sample);
+    } else if (is_loop(frame)) {
+      if (loops++ > 0) put(runs_[loops - 2], sample);  // the innermost one runs nothing yet, or nothing any more
     } else if (!is_interpreted(frame)) {
-      sample.user_frames.push_back(frame);  // also the innermost loop, which runs nothing yet, or nothing any more
+      sample.user_frames.push_back(frame);
     }
   }
 }

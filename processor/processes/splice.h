@@ -13,14 +13,15 @@ class Splicer {
  public:
   explicit Splicer(Metrics& metrics) : metrics_(metrics) {}
 
-// As BPF recorded them: before each native frame of a loop stand those that it runs. The loop's own frame goes. Where
-// the sample was taken just when the innermost loop had been entered but its first frame was not linked yet (or not any
-// more), every run stands one loop too early: they are moved by one.
-void splice(SampleRecord& sample);
+  // As BPF recorded them: before each native frame of a loop stand those that it runs. The loop's own frame goes. Where
+  // the sample was taken just when the innermost loop had been entered but its first frame was not linked yet (or not
+  // any more), every run stands one loop too early: they are moved by one.
+  void splice(SampleRecord& sample);
 
-// `natives`: the native frames of the same moment, found another way and marked where they are loops; the sample's own
-// frames of interpreters are put before their loops, runs that are left over at the end. `words` belongs to `natives`.
-void splice_into(SampleRecord& sample, std::span<const RawFrame> natives, std::span<const uint64_t> words);
+  // `natives`: the native frames of the same moment, found another way and marked where they are loops; the sample's
+  // own frames of interpreters are put before their loops, runs that are left over at the end. `words` belongs to
+  // `natives`.
+  void splice_into(SampleRecord& sample, std::span<const RawFrame> natives, std::span<const uint64_t> words);
 
  private:
   // One run of a loop: frames [begin, end) of frames_.

@@ -18,7 +18,7 @@ constexpr size_t kInlineTextBytes = 15;  // that a std::string holds without mem
 
 bool is_interpreted(Frame::Kind kind) {
   switch (kind) {
-#define SP_RUNTIME(number, name) case Frame::Kind::name:
+#define SP_RUNTIME(number, name, type) case Frame::Kind::name:
 #include "bpf/runtimes.def"
 #undef SP_RUNTIME
     return true;
@@ -27,11 +27,11 @@ bool is_interpreted(Frame::Kind kind) {
   }
 }
 
-const char* name_of(Frame::Kind kind) {
+const char* type_of(Frame::Kind kind) {
   switch (kind) {
-#define SP_RUNTIME(number, name) \
-  case Frame::Kind::name:        \
-    return #name;
+#define SP_RUNTIME(number, name, type) \
+  case Frame::Kind::name:              \
+    return type;
 #include "bpf/runtimes.def"
 #undef SP_RUNTIME
     default:
@@ -201,11 +201,13 @@ std::vector<Symbol> SymbolStore::symbolize(const Frame& frame) const {
 
 std::vector<Symbol> SymbolStore::symbolize_interpreted(const Frame& frame) const {
   if (const char* why = function_error_text(frame.place); why != nullptr)
-    return {Symbol{.function = fmt::format("[{}: {}]", name_of(frame.kind), why)}};
+    return {Symbol{.function = fmt::format("[{}: {}]", type_of(frame.kind), why)}};
   const auto* function = functions_ == nullptr ? nullptr : functions_->find(frame.place);
   if (function == nullptr) return {};
-  return {Symbol{
-      .function = function->name, .file = function->file, .line = static_cast<uint32_t>(frame.address), .inlined = false}};
+  return {Symbol{.function = function->name,
+                 .file = function->file,
+                 .line = static_cast<uint32_t>(frame.address),
+                 .inlined = false}};
 }
 
 Module SymbolStore::module(const Frame& frame) const {
@@ -215,6 +217,7 @@ Module SymbolStore::module(const Frame& frame) const {
     const auto name = found->module.empty() ? "[kernel]" : "[" + std::string(found->module) + "]";
     return Module{.path = name, .start = found->module_start.value};
   }
+  if (is_interpreted(frame.kind)) return Module{.path = fmt::format("[{}]", type_of(frame.kind))};
   if (frame.kind != Frame::Kind::native) return {};
   const auto executable = executables_.find(frame.place);
   return executable == executables_.end() ? Module{} : executable->second.module;

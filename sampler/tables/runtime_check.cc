@@ -28,14 +28,14 @@ consteval bool numbered_in_order(std::span<const Field> fields) {
     if (field.number != next++ || field.lowest > field.highest) return false;
   return next <= SP_MAX_RUNTIME_FIELDS;
 }
-#define SP_RUNTIME(number, name) static_assert(numbered_in_order(name##_fields), #name ".def");
+#define SP_RUNTIME(number, name, type) static_assert(numbered_in_order(name##_fields), #name ".def");
 #include "bpf/runtimes.def"
 #undef SP_RUNTIME
 
 // Empty: there is no such interpreter.
 std::span<const Field> fields_of(uint16_t kind) {
   switch (kind) {
-#define SP_RUNTIME(number, name) \
+#define SP_RUNTIME(number, name, type) \
   case number:                   \
     return name##_fields;
 #include "bpf/runtimes.def"

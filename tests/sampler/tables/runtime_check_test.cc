@@ -70,7 +70,7 @@ TEST(RuntimeCheck, RefusesInterpretersThatDoNotExist) {
   EXPECT_TRUE(accepted([](Asked&) {}));
   for (uint32_t kind = 0; kind <= 0xffff; ++kind) {
     bool listed = false;
-#define SP_RUNTIME(number, name) listed = listed || kind == number;
+#define SP_RUNTIME(number, name, type) listed = listed || kind == number;
 #include "bpf/runtimes.def"
 #undef SP_RUNTIME
     if (listed) continue;
