@@ -116,14 +116,23 @@ std::shared_ptr<MappedFile> Executables::find_trusted(const MappedFileKey& key, 
   return trusted ? known : nullptr;
 }
 
-std::shared_ptr<MappedFile> Executables::find(const MappedFileKey& key) {
+std::shared_ptr<MappedFile> Executables::lookup(const MappedFileKey& key) const {
   auto found = files_.find(key);
-  if (found == files_.end() && key.generation != 0) {  // listings do not say the generation
+  if (found == files_.end() && key.generation != 0) {
     auto listed = key;
     listed.generation = 0;
     found = files_.find(listed);
   }
-  if (found != files_.end() && !found->second->gone) return found->second;
+  return found == files_.end() ? nullptr : found->second;
+}
+
+bool Executables::has_runtime(const MappedFileKey& key) const {
+  const auto known = lookup(key);
+  return known != nullptr && known->executable != nullptr && !known->executable->runtimes.empty();
+}
+
+std::shared_ptr<MappedFile> Executables::find(const MappedFileKey& key) {
+  if (auto known = lookup(key); known != nullptr && !known->gone) return known;
   auto unopened = std::make_shared<MappedFile>();
   unopened->key = key;
   return unopened;

@@ -86,6 +86,8 @@ class Executables {
   std::shared_ptr<MappedFile> find_or_open(const MappedFileKey& key, const OpenBy& by, uint64_t now_ns);
   // What is known of the key, however old; else an unopened one.
   std::shared_ptr<MappedFile> find(const MappedFileKey& key);
+  // The file that the key stood for when it was opened last has an interpreter in it.
+  bool has_runtime(const MappedFileKey& key) const;
   // What is known of the key so surely that no other file needs to be opened; null: nothing.
   std::shared_ptr<MappedFile> find_trusted(const MappedFileKey& key, uint64_t now_ns);
   // Opens what an exec took: the file that the key stands for.
@@ -123,6 +125,8 @@ class Executables {
 
   // An unopened file for the key, which takes the place of what stood there.
   std::shared_ptr<MappedFile> replace(const MappedFileKey& key);
+  // What stands there, or for the key without its generation, which listings do not say; null: nothing.
+  std::shared_ptr<MappedFile> lookup(const MappedFileKey& key) const;
   void install(Executable& executable, InstallTable table);
 
   Questions& questions_;

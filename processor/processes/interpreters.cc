@@ -13,6 +13,7 @@ constexpr size_t kMaxInFiles = 1u << 16;
 constexpr size_t kMaxInherited = 1u << 12;
 constexpr size_t kMaxWanted = 4096;          // of one process, waiting for its worker
 constexpr size_t kNamesOfJob = 256;          // so that a worker is not away with the memory for long
+constexpr size_t kMaxMemories = 2048;        // descriptors of processes' memory that are held
 constexpr uint64_t kHungNs = 2'000'000'000;  // a worker that is away for longer is not waited for
 constexpr uint64_t kFirstPauseNs = 20'000'000;
 constexpr uint64_t kLongestPauseNs = 10'000'000'000;
@@ -97,12 +98,15 @@ void Interpreters::ask_memory(const std::shared_ptr<Process>& process) {
   questions_.ask(AskMemory{process->key}, [this, process](Result<AnswerValue> answer) {
     auto memory = answer_as<std::unique_ptr<ReadableFile>>(std::move(answer));
     auto& known = *process->interpreters;
+    std::erase_if(with_memory_, [](const auto& other) { return other.expired(); });
+    if (memory && with_memory_.size() >= kMaxMemories) memory = Error{Errc::too_large, "too many are looked into"};
     if (!memory) {
       ++metrics_.runtimes_unreachable;
       known.state = known.instances.empty() ? State::absent : State::known;
       return changed_();
     }
     known.memory = std::move(*memory);
+    with_memory_.push_back(process);
     locate(process);
   });
 }

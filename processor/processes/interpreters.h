@@ -74,6 +74,7 @@ class Interpreters {
   };
   std::optional<InFile> in_file(const ProcessInterpreters& known, uint64_t object) const;
   std::unordered_map<InFile, uint32_t, InFileHash> in_files_;
+  std::vector<std::weak_ptr<Process>> with_memory_;  // whose memory is held
 };
 
 }  // namespace splitprof

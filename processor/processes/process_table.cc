@@ -55,8 +55,10 @@ ProcessTable::ProcessTable(Questions& questions, Executables& executables, Uploa
 
 void ProcessTable::on_arrival(const SampleRecord& sample) {
   if (sample.process.value == 0 || by_key_.contains(sample.process)) return;
-  // What ends within milliseconds has no third sample, and what is sampled less often can wait for its turn.
-  if (++arrivals_[sample.process] != kSamplesOfABusyProcess) return;
+  // What ends within milliseconds has no third sample, and what is sampled less often can wait for its turn. But what a
+  // script does is seen by those only who know where its interpreter is.
+  const uint32_t busy = interpreting_.contains(sample.pid) ? 1 : kSamplesOfABusyProcess;
+  if (++arrivals_[sample.process] != busy) return;
   if (!early_.take(now_ns_)) {
     ++metrics_.early_questions_limited;
     return;

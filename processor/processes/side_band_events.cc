@@ -9,11 +9,25 @@ namespace {
 
 constexpr size_t kMaxExits = 1u << 16;  // of one slack of the orderer; past it questions to the dead are merely in vain
 
+MappedFileKey key_of(const ProcessRecord::MappingAdded& added) {
+  return {.device_major = added.device_major,
+          .device_minor = added.device_minor,
+          .inode = added.inode,
+          .generation = added.inode_generation,
+          .path = added.path};
+}
+
 }  // namespace
 
 void ProcessTable::on_arrival(const ProcessRecord& event) {
-  if (!std::holds_alternative<ProcessRecord::Exit>(event.event) || event.pid.value != event.tid.value) return;
-  if (exits_.size() < kMaxExits) exits_[event.pid] = event.time_ns;
+  if (const auto* added = std::get_if<ProcessRecord::MappingAdded>(&event.event)) {
+    if (interpreting_.size() < kMaxExits && executables_.has_runtime(key_of(*added))) interpreting_.insert(event.pid);
+  } else if (std::holds_alternative<ProcessRecord::Exec>(event.event)) {
+    interpreting_.erase(event.pid);
+  } else if (std::holds_alternative<ProcessRecord::Exit>(event.event) && event.pid.value == event.tid.value) {
+    interpreting_.erase(event.pid);
+    if (exits_.size() < kMaxExits) exits_[event.pid] = event.time_ns;
+  }
 }
 
 void ProcessTable::on_event(const ProcessRecord& event) {
@@ -80,11 +94,7 @@ void ProcessTable::on_mapping(const ProcessRecord& event, const ProcessRecord::M
     ++metrics_.mappings_dropped;
     return;
   }
-  MappedFileKey key{.device_major = added.device_major,
-                    .device_minor = added.device_minor,
-                    .inode = added.inode,
-                    .generation = added.inode_generation,
-                    .path = added.path};
+  const auto key = key_of(added);
   // Often `maps` was read after the event and before the event's turn: then there is nothing new in it.
   if (known != nullptr && known->start == added.start && known->length == added.length &&
       known->file_offset == added.file_offset && (known->file == nullptr) == (key.inode == 0) &&
