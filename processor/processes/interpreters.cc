@@ -169,7 +169,7 @@ void Interpreters::on_located(const std::shared_ptr<Process>& process, Located l
   if (!known.instances.empty()) {
     known.told_kernel = true;
     questions_.ask(std::move(told), [this](const Result<AnswerValue>& answer) {
-      ++(answer ? metrics_.runtimes_set : metrics_.runtimes_set_failed);
+      ++(answer ? metrics_.runtimes_told : metrics_.runtimes_told_failed);
     });
   }
   changed_();

@@ -79,7 +79,7 @@ ALLOWED = {
     "processor": ("processor/", "schema/", "bpf/abi.h", "bpf/counters.def"),
     "processor/elf": ("processor/ingest/input.h", "processor/ingest/runtime_value.h"),
     # The kernel's unwinder is compiled for the host, too: there is no second one.
-    "processor/unwind": ("processor/elf/", "processor/ingest/input.h", "bpf/abi.h", "bpf/walk.h", "bpf/env.bpf.h",
+    "processor/unwind": ("processor/elf/", "processor/ingest/input.h", "processor/ingest/runtime_value.h", "bpf/abi.h", "bpf/walk.h", "bpf/env.bpf.h",
                          "bpf/runtimes.bpf.h"),
     # Each runtime's list of what BPF has to be told, and the check word that both sides make.
     "processor/runtimes": ("processor/elf/", "processor/unwind/", "processor/ingest/input.h",
