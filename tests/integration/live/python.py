@@ -82,6 +82,7 @@ class Python(harness.LiveTest):
             dumped = {"faulthandler": python_oracles.faulthandler(Path(f"{folder}/faulthandler.txt").read_text())}
             dumped |= self.dump(program)
         self.assert_good(recording)
+        self.assertEqual(python_truth.without_suffixes(recording.stacks), python_truth.folded_of(profile))
         for stack, count in python_truth.stacks_of(profile):
             comparison.add(stack, count)
         row = comparison.row()

@@ -57,6 +57,7 @@ class Program:
             self.process.wait(timeout=20)
         finally:
             self.process.kill()
+            self.process.stdout.close()
 
     def ask(self, line):
         self.begin(line)
@@ -126,6 +127,21 @@ def stacks_of(profile):
         frames[number] = [Frame(*line, module == "[cpython]") for line in lines]
     for sample, count in zip(profile.samples, profile.counts):
         yield [frame for location in reversed(sample) for frame in reversed(frames[location])], count
+
+
+def folded_of(profile):
+    """{names, root first: samples} as folded stacks have them, their suffixes left out."""
+    folded = collections.Counter()
+    for stack, count in stacks_of(profile):
+        folded[tuple(frame.name.replace(";", ":") for frame in stack)] += count
+    return folded
+
+
+def without_suffixes(stacks):
+    folded = collections.Counter()
+    for stack in stacks:
+        folded[tuple(re.sub(r"_\[[a-z]\]$", "", frame) for frame in stack.frames)] += stack.count
+    return folded
 
 
 class Comparison:
@@ -206,10 +222,13 @@ def shorter(stack):
 
 def watch(program, seconds, *arguments):
     """Records the running program at its work: the recording and the profile."""
-    out, summary = program.folder / "out.pb.gz", program.folder / "summary.json"
-    with harness.recording("-F", HZ, "-p", program.pid, "-o", out, "--summary", summary, *arguments) as recorder:
+    out, folded, summary = (program.folder / name for name in ("out.pb.gz", "out.folded", "summary.json"))
+    outputs = ["-o", out, "-o", folded, "--summary", summary]
+    with harness.recording("-F", HZ, "-p", program.pid, *outputs, *arguments) as recorder:
         program.ask(f"run {seconds}")
-    return harness.Recording(recorder.status, recorder.stderr, json.loads(summary.read_text()), [], seconds), pprof.read(out)
+    recording = harness.Recording(recorder.status, recorder.stderr, json.loads(summary.read_text()), harness.read_folded(folded),
+                                  seconds)
+    return recording, pprof.read(out)
 
 
 def report(program):
