@@ -18,7 +18,7 @@ SCRIPTS = harness.SOURCES / "tests" / "programs" / "python"
 HZ = 997
 LOOP = "_PyEval_EvalFrameDefault"  # stands in no stack: the Python frames that it ran stand in its place
 ROOTS = ("_start", "clone", "__clone", "__GI___clone", "__libc_start")
-ERROR = re.compile(r"^\[python")
+ERROR = re.compile(r"^\[cpython: ")  # a frame that could not be named, and why
 
 # Between these Python functions stands C, with such a function in it. Distributions strip its name: then a frame that
 # says only where it is will do.

@@ -338,8 +338,8 @@ if ctypes:
     BRANCHES.append(foreign_callback)
     LIBC = ctypes.CDLL(None)
 LOOP = asyncio.new_event_loop()
-EXECUTED = executed("function = lambda seconds: eval(compile('burn(seconds)', 'evaluated', 'eval'), globals(), locals())\n",
-                    "<executed>")
+EXECUTED = executed("text = compile('burn(seconds)', 'evaluated', 'eval')\n"
+                    "function = lambda seconds: eval(text, globals(), locals())\n", "<executed>")
 LONG_NAMED = executed("def function(seconds):\n class NAME:\n  def NAME(): burn(seconds)\n NAME.NAME()\n".replace("NAME", LONG),
                       LONG + ".py")
 # One name for each width in which CPython keeps text: Latin-1, two bytes, four bytes.
