@@ -45,8 +45,8 @@ class Program:
         self.process = subprocess.Popen([str(interpreter), "call_tree.py"], cwd=folder, text=True, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1"))
         self.pid = self.process.pid
-        for _ in range(2):  # what is different the first time is known, too
-            self.ask("rehearse 0.1")
+        for seconds in (0.1, 0.5, 0.5):  # what is different the first time is known, too
+            self.ask(f"rehearse {seconds}")
 
     def __enter__(self):
         return self
@@ -222,9 +222,10 @@ def shorter(stack):
 
 def watch(program, seconds, *arguments):
     """Records the running program at its work: the recording and the profile."""
-    out, folded, summary = (program.folder / name for name in ("out.pb.gz", "out.folded", "summary.json"))
-    outputs = ["-o", out, "-o", folded, "--summary", summary]
-    with harness.recording("-F", HZ, "-p", program.pid, *outputs, *arguments) as recorder:
+    outputs = program.folder / "outputs"  # or the program would look for modules among them
+    outputs.mkdir(exist_ok=True)
+    out, folded, summary = (outputs / name for name in ("out.pb.gz", "out.folded", "summary.json"))
+    with harness.recording("-F", HZ, "-p", program.pid, "-o", out, "-o", folded, "--summary", summary, *arguments) as recorder:
         program.ask(f"run {seconds}")
     recording = harness.Recording(recorder.status, recorder.stderr, json.loads(summary.read_text()), harness.read_folded(folded),
                                   seconds)

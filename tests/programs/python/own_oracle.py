@@ -6,6 +6,7 @@ import dis
 import json
 import sys
 import threading
+import types
 
 
 def lines_of(code):
@@ -65,7 +66,20 @@ class Oracle:
         sys.setprofile(None)
         threading.setprofile(None)
 
+    def add_all_code(self):
+        """That of all functions and methods of all modules."""
+        for module in list(sys.modules.values()):
+            for thing in list(getattr(module, "__dict__", {}).values()):
+                for function in [thing, *(vars(thing).values() if isinstance(thing, type) else ())]:
+                    if isinstance(function, property):
+                        function = function.fget
+                    elif isinstance(function, (classmethod, staticmethod)):
+                        function = function.__func__
+                    if isinstance(function, types.FunctionType):
+                        self.add_code(function.__code__)
+
     def write(self, path, **more):
+        self.add_all_code()
         functions = [dict(name=name, file=file, first_line=first_line, lines=sorted(lines))
                      for (name, file, first_line), (_, lines) in self.functions.items()]
         nodes = [dict(parent=parent, function=function, lines=sorted(lines - {None}))
