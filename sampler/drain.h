@@ -51,7 +51,8 @@ class Drain {
   Result<> run(bool wake_for_events);
   // A descriptor that becomes readable when BPF wakes user space; this object's.
   int wake_fd() const;
-  // Tells the reader that the executable of that exec was taken; does not wake it.
+  // Tells the reader that the executable of that exec was taken, and wakes it for some of them: where an interpreter
+  // began, the first sample is worth more when its place is known already.
   void tell_taken(const sp_exec& exec, uint64_t key);
 
  private:
@@ -61,6 +62,7 @@ class Drain {
   void tell_loss();
   void tell_clock();
   // Builds one record with `fill(schema::Record::Builder)`; false when the ring had no room.
+  void wake();
   template <typename Fill>
   bool publish(size_t words, uint32_t format, Fill&& fill);
   Result<> collect();
@@ -79,6 +81,7 @@ class Drain {
   bool kernel_symbols_changed_ = false;
   int64_t wall_offset_ns_ = 0;
   uint64_t clock_told_ns_ = 0;
+  __u64 taken_wakes_full_at_ns_ = 0;  // see bpf/bucket.h
 };
 
 }  // namespace splitprof

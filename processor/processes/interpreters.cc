@@ -171,6 +171,7 @@ void Interpreters::on_located(const std::shared_ptr<Process>& process, Located l
     questions_.ask(std::move(told), [this](const Result<AnswerValue>& answer) {
       ++(answer ? metrics_.runtimes_told : metrics_.runtimes_told_failed);
     });
+    if (!known.wanted.empty()) read_names(process);  // of samples that came meanwhile
   }
   changed_();
 }
@@ -280,7 +281,7 @@ void Interpreters::on_names(const std::shared_ptr<Process>& process, Names names
     if (const auto place = in_file(known, name.key.object); place && in_files_.size() < kMaxInFiles)
       in_files_[*place] = function;
   }
-  if (!known.wanted.empty() && known.memory != nullptr) read_names(process);
+  if (!known.wanted.empty()) read_names(process);
   changed_();
 }
 

@@ -63,7 +63,7 @@ void ProcessTable::on_arrival(const SampleRecord& sample) {
     ++metrics_.early_questions_limited;
     return;
   }
-  const auto process = add_key(sample);
+  const auto process = add_key(sample.pid, sample.start_time_ns, sample.process);
   ask_mappings(process);
   ask_description(process, sample.cgroup_id);
 }
@@ -82,11 +82,11 @@ std::shared_ptr<Process> ProcessTable::make(Pid pid) {
   return process;
 }
 
-std::shared_ptr<Process> ProcessTable::add_key(const SampleRecord& sample) {
-  auto process = make(sample.pid);
-  process->start_time_ns = sample.start_time_ns;
-  process->key = sample.process;
-  by_key_[sample.process] = process;
+std::shared_ptr<Process> ProcessTable::add_key(Pid pid, uint64_t start_time_ns, ProcessKey key) {
+  auto process = make(pid);
+  process->start_time_ns = start_time_ns;
+  process->key = key;
+  by_key_[key] = process;
   return process;
 }
 
@@ -125,7 +125,7 @@ std::shared_ptr<Process> ProcessTable::with_key(const SampleRecord& sample, cons
     by_key_[sample.process] = current;
     return current;
   }
-  return add_key(sample);
+  return add_key(sample.pid, sample.start_time_ns, sample.process);
 }
 
 // `before` was put together from the side band alone; `process` is the same program, now with a key to ask by.

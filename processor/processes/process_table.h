@@ -78,7 +78,7 @@ class ProcessTable {
 
  private:
   std::shared_ptr<Process> make(Pid pid);
-  std::shared_ptr<Process> add_key(const SampleRecord& sample);
+  std::shared_ptr<Process> add_key(Pid pid, uint64_t start_time_ns, ProcessKey key);
   std::shared_ptr<Process> with_key(const SampleRecord& sample, const std::shared_ptr<Process>& current);
   void ask_what_is_missing(const std::shared_ptr<Process>& process, const SampleRecord& sample);
   void ask_mappings(const std::shared_ptr<Process>& process);
