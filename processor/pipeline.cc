@@ -236,6 +236,8 @@ void Pipeline::aggregate(SampleRecord& sample, Process& process) {
 std::unique_ptr<Profile> Pipeline::take_profile() {
   ++profile_number_;
   functions_.begin_profile();
+  metrics_.functions_evicted = functions_.evicted();
+  metrics_.functions_refused = functions_.refused();
   metrics_.moments_dropped += profile_->moments_dropped();
   return std::exchange(profile_, make_profile());
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""make.py BUILD_DIR: records tests/data/captures anew, as root. Small programs, built without debug information and
+"""make.py BUILD_DIR [NAME…]: records tests/data/captures anew, as root. Small programs, built without debug information and
 (but for the one with a PLT) statically, run from a folder that names no machine; then the captures are reduced. Rewrite
 the golden files afterwards: SPLITPROF_UPDATE_GOLDEN=1 ctest --test-dir BUILD_DIR -R captures_test."""
 
@@ -24,6 +24,7 @@ RECORDINGS = {
     "signal-handler": (["signal_handler.cc"], STATIC, ["2"], 499),
     "plt": (["plt_calls.cc"], ["-fplt", "-Wl,-z,lazy", "-L.", "-ltiny_functions", "-Wl,-rpath,$ORIGIN"], ["2"], 499),
     "short-lived": (["short_lived.cc"], STATIC, ["2", "5", f"{FOLDER}/short-lived"], 997),
+    "python": (["python/small_tree.py"], None, [], 199),  # with Debian 12's interpreter
 }
 
 
@@ -36,11 +37,17 @@ def main():
                    check=True, cwd=FOLDER)
     with tempfile.TemporaryDirectory() as scratch:
         for name, (sources, link, arguments, rate) in RECORDINGS.items():
+            if sys.argv[2:] and name not in sys.argv[2:]:
+                continue
             program = FOLDER / name
-            subprocess.run(["c++", *FLAGS, *[SOURCES / s for s in sources], *link, "-Wl,--as-needed", "-o", program],
-                           check=True, cwd=FOLDER)
+            if link is None:
+                script = shutil.copy(SOURCES / sources[0], FOLDER)
+                command = ["/usr/bin/python3", script, *arguments]
+            else:
+                subprocess.run(["c++", *FLAGS, *[SOURCES / s for s in sources], *link, "-Wl,--as-needed", "-o", program],
+                               check=True, cwd=FOLDER)
+                command = [program, *arguments]
             whole = f"{scratch}/{name}.splitprof"
-            command = [program, *arguments]
             subprocess.run([build / "bin/splitprof", "record", "-q", "-F", str(rate), "-o", whole, "--", *command],
                            check=True, cwd="/")
             os.umask(0o022)
