@@ -180,8 +180,12 @@ enum sp_tls_access {
 	SP_TLS_NONE = 0,
 	SP_TLS_OFFSET = 1,     /* at thread pointer + value: local exec */
 	SP_TLS_GOT_OFFSET = 2, /* that offset is the word at address value: initial exec */
-	SP_TLS_GOT_PAIR = 3,   /* module and offset are the two words at address value: general dynamic */
+	SP_TLS_GOT_PAIR = 3,   /* SP_TLS_SLOT: module and offset are the two words at `address`: general dynamic; and
+				  `distance` more: local dynamic, whose second word is 0 */
 };
+#define SP_TLS_SLOT(address, distance) ((address) | (__u64)(distance) << 48)
+#define SP_TLS_SLOT_ADDRESS(value) ((value)&SP_MAX_USER_ADDRESS)
+#define SP_TLS_SLOT_DISTANCE(value) ((value) >> 48)
 
 /* How the C library keeps what pthread_setspecific() was given. */
 enum sp_storage {

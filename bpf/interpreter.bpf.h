@@ -184,9 +184,9 @@ static __always_inline __u64 sp_thread_local(struct sp_walk *walk, const struct 
 		 * (glibc: sysdeps/generic/dl-dtv.h, dtv_t; musl: src/thread/__tls_get_addr.c). The vector's address
 		 * is the thread control block's second word (sysdeps/x86_64/nptl/tls.h, tcbhead_t).
 		 */
-		if (sp_read_user(words, 16, runtime->tls_value))
+		if (sp_read_user(words, 16, SP_TLS_SLOT_ADDRESS(runtime->tls_value)))
 			return 0;
-		address = words[1];
+		address = words[1] + SP_TLS_SLOT_DISTANCE(runtime->tls_value);
 		words[1] = words[0];
 		if (sp_read_user(&words[2], 8, walk->thread_pointer + 8))
 			return 0;

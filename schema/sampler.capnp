@@ -123,7 +123,7 @@ struct Runtime {
   kind @0 :UInt16;             # number of bpf/runtimes.def
   loops @1 :List(CodeRange);   # of its main loop; at most 4, sorted, not overlapping
   tlsAccess @2 :UInt8;         # enum sp_tls_access: how the thread's own variable is reached
-  tlsValue @3 :UInt64;         # below 2^48, or for an offset from -2^31 to 2^31
+  tlsValue @3 :UInt64;         # below 2^48; of an offset from -2^31 to 2^31; of a pair any: 48 bits are its address
   storage @4 :UInt8;           # enum sp_storage: how the C library keeps values of threads
   storageOffset @5 :Int64;     # -65,536 to 65,536
   fields @6 :List(UInt64);     # as many as the interpreter's list in bpf/ names, each in the range that stands there

@@ -47,6 +47,7 @@ std::span<const Field> fields_of(uint16_t kind) {
 
 bool valid_tls(uint8_t access, uint64_t value) {
   if (access > SP_TLS_GOT_PAIR) return false;
+  if (access == SP_TLS_GOT_PAIR) return true;  // an address and a distance, each as large as its bits allow
   if (access != SP_TLS_OFFSET) return value <= SP_MAX_USER_ADDRESS;
   const auto offset = static_cast<int64_t>(value);
   return offset >= -kMaxTlsOffset && offset <= kMaxTlsOffset;

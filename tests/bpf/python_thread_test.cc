@@ -78,6 +78,12 @@ TEST_F(PythonThread, ByModuleAndOffset) {
     world.write64(vector + 3 * (musl ? 8 : 16), block);
     runtime.storage = musl ? SP_STORAGE_ARRAY : SP_STORAGE_BLOCKS;
     expect_found();
+    runtime.tls_value = SP_TLS_SLOT(got, 0x28);
+    expect_not_found();
+    world.write64(got + 8, 0x48 - 0x28);  // the code has the rest
+    expect_found();
+    world.write64(got + 8, 0x48);
+    runtime.tls_value = got;
     world.write64(vector + 3 * (musl ? 8 : 16), ~uint64_t{0});
     expect_not_found();  // glibc has not made this thread's block yet
   }

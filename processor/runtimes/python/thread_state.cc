@@ -76,9 +76,15 @@ bool read_returned(const ElfFile& file, const NamedSymbol& function, PythonState
       return true;
     }
     case Base::tls_block:
+      // Clang finds hidden variables by their distance from the module's block (local dynamic).
+      if (address.offset < 0 || address.offset > UINT16_MAX) return false;
+      places.tls = Tls::got_pair;
+      places.tls_value = address.slot;
+      places.tls_distance = static_cast<uint16_t>(address.offset);
+      return true;
     case Base::tls_desc:
       if (address.offset != 0) return false;
-      places.tls = address.base == Base::tls_block ? Tls::got_pair : Tls::descriptor;
+      places.tls = Tls::descriptor;
       places.tls_value = address.slot;
       return true;
     default:
@@ -138,7 +144,8 @@ Result<ThreadLocal> resolve_tls(const PythonStatePlaces& places, uint64_t bias, 
     case Tls::got_offset:
       return ThreadLocal{.access = SP_TLS_GOT_OFFSET, .value = address};
     case Tls::got_pair:
-      return ThreadLocal{.access = SP_TLS_GOT_PAIR, .value = address};
+      if (address > SP_MAX_USER_ADDRESS) return fail(Errc::malformed, "an address that no program has");
+      return ThreadLocal{.access = SP_TLS_GOT_PAIR, .value = SP_TLS_SLOT(address, places.tls_distance)};
     case Tls::descriptor:
       break;
   }

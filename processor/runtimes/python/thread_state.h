@@ -31,11 +31,12 @@ struct PythonStatePlaces {
     none,
     offset,      // `tls_value` bytes from the thread pointer
     got_offset,  // as many as the word at `tls_value` says
-    got_pair,    // module and offset at `tls_value`
+    got_pair,    // module and offset at `tls_value`, and `tls_distance` more
     descriptor,  // a TLS descriptor at `tls_value`
   };
   Tls tls = Tls::none;
   uint64_t tls_value = 0;           // an address of the file, or a signed offset
+  uint16_t tls_distance = 0;        // bytes
   std::optional<FilePlace> key;     // the int that is the key
   std::optional<FilePlace> holder;  // the pointer to the GIL holder's state
   friend bool operator==(const PythonStatePlaces&, const PythonStatePlaces&) = default;

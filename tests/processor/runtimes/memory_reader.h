@@ -31,8 +31,11 @@ class MemoryReader {
         return word(thread_ + tls.value);
       case SP_TLS_GOT_OFFSET:
         return word(thread_ + word(tls.value));
-      case SP_TLS_GOT_PAIR:
-        return word(word(word(thread_ + 8) + word(tls.value) * 16) + word(tls.value + 8));
+      case SP_TLS_GOT_PAIR: {
+        const uint64_t slot = SP_TLS_SLOT_ADDRESS(tls.value);
+        const uint64_t block = word(word(thread_ + 8) + word(slot) * 16);
+        return word(block + word(slot + 8) + SP_TLS_SLOT_DISTANCE(tls.value));
+      }
     }
     return 0;
   }

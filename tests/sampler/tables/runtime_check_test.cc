@@ -123,10 +123,11 @@ TEST(RuntimeCheck, RefusesWaysToAThreadsVariableThatDoNotExist) {
     EXPECT_TRUE(with(SP_TLS_OFFSET, static_cast<uint64_t>(offset))) << offset;
   for (const int64_t offset : {-kTwoGiB - 1, kTwoGiB + 1, INT64_MIN, INT64_MAX})
     EXPECT_FALSE(with(SP_TLS_OFFSET, static_cast<uint64_t>(offset))) << offset;
-  for (const uint8_t access : {SP_TLS_NONE, SP_TLS_GOT_OFFSET, SP_TLS_GOT_PAIR}) {
+  for (const uint8_t access : {SP_TLS_NONE, SP_TLS_GOT_OFFSET}) {
     EXPECT_TRUE(with(access, SP_MAX_USER_ADDRESS)) << int{access};
     EXPECT_FALSE(with(access, SP_MAX_USER_ADDRESS + 1)) << int{access};
   }
+  EXPECT_TRUE(with(SP_TLS_GOT_PAIR, SP_TLS_SLOT(SP_MAX_USER_ADDRESS, 0xffff)));
   for (int access = SP_TLS_GOT_PAIR + 1; access < 256; ++access)
     EXPECT_FALSE(with(static_cast<uint8_t>(access), 0)) << access;
 }

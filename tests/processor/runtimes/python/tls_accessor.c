@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How CPython keeps a thread's state from 3.12 on (Python/pystate.c): a hidden variable and the function that returns
- * it. */
+/*
+ * How CPython keeps a thread's state from 3.12 on (Python/pystate.c): a hidden variable and the function that returns
+ * it.
+ */
 #pragma GCC visibility push(hidden)
-__thread void* tls_before = 0; /* the variable is not the first of its block */
+__thread long tls_before = 1; /* with a value, so it comes first in the block */
 __thread void* tls_state = 0;
 #pragma GCC visibility pop
 
