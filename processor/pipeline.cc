@@ -23,13 +23,13 @@ Pipeline::Pipeline(Input& input, Metrics& metrics, Options options)
       questions_(input),
       orderer_(metrics),
       upload_(questions_, metrics),
-      executables_(questions_, upload_, host_tables_, metrics, options_.hash_files,
+      executables_(questions_, upload_, host_tables_, metrics, options_.hash_files, options_.disabled,
                    [this] {
                      processes_.on_files_changed();
                      may_release_ = true;
                    }),
       processes_(questions_, executables_, upload_, metrics, options_.variables),
-      interpreters_(questions_, functions_, metrics, options_.disabled, [this] { may_release_ = true; }),
+      interpreters_(questions_, functions_, metrics, [this] { may_release_ = true; }),
       splicer_(metrics),
       rewalk_(executables_, host_tables_, splicer_, metrics),
       profile_(make_profile()) {

@@ -35,7 +35,7 @@ class Pipeline {
     bool hash_files = false;             // read the identifiers by which OpenTelemetry knows files
     uint64_t min_process_age_ns = 0;     // samples of younger processes are dropped
     std::vector<std::string> variables;  // of processes' environments, to be read
-    std::set<uint8_t> disabled;          // frame kinds (bpf/abi.h) of interpreters that are not looked for
+    std::set<uint8_t> disabled;          // kinds of interpreters (bpf/runtimes.def) that are not looked for
   };
 
   Pipeline(Input& input, Metrics& metrics, Options options);

@@ -33,7 +33,7 @@ struct ThreadLocal {
 };
 
 struct RuntimeValue {
-  sp_runtime_kind kind = SP_RUNTIME_python;
+  sp_runtime_kind kind{};
   std::vector<CodeRange> loops;  // at most SP_MAX_CODE_RANGES, sorted, not overlapping
   ThreadLocal tls;
   ThreadStorage storage;

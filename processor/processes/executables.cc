@@ -58,13 +58,16 @@ struct Executables::Loaded {
 };
 
 Executables::Executables(Questions& questions, Upload& upload, HostTables& host_tables, Metrics& metrics, bool hash,
-                         std::function<void()> changed)
+                         const std::set<uint8_t>& disabled, std::function<void()> changed)
     : questions_(questions),
       upload_(upload),
       host_tables_(host_tables),
       metrics_(metrics),
       hash_(hash),
-      changed_(std::move(changed)) {}
+      changed_(std::move(changed)) {
+  for (const auto* runtime : all_runtimes())
+    if (!disabled.contains(runtime->kind())) runtimes_.push_back(runtime);
+}
 
 std::shared_ptr<MappedFile> Executables::find_or_open(const MappedFileKey& key, const OpenBy& by, uint64_t now_ns) {
   if (auto known = find_trusted(key, now_ns)) return known;
@@ -243,13 +246,14 @@ Executable* Executables::at(uint32_t number) {
 }
 
 // Whose interpreters and which C library are in the file.
-void Executables::inspect(const ElfFile& elf, const std::string& path, Loaded& loaded) {
+void Executables::inspect(const ElfFile& elf, const std::string& path, std::span<const Runtime* const> runtimes,
+                          Loaded& loaded) {
   auto storage = find_thread_storage(elf);
   if (!storage)
     loaded.not_understood.push_back(std::move(storage.error()));
   else if (*storage)
     loaded.storage = **storage;
-  for (const auto* runtime : all_runtimes()) {
+  for (const auto* runtime : runtimes) {
     auto file = runtime->inspect(elf, path);
     if (!file)
       loaded.not_understood.push_back(std::move(file.error()));
@@ -262,7 +266,7 @@ void Executables::load(Executable& executable) {
   executable.table = Executable::Table::compiling;
   questions_.start(work(
       [file = std::move(executable.file), hash = hash_ && executable.htl_hash.empty(), path = executable.path,
-       again = executable.loaded]() mutable {
+       runtimes = executable.loaded ? std::vector<const Runtime*>() : runtimes_, again = executable.loaded]() mutable {
         Loaded loaded;
         loaded.file = std::move(file);
         if (hash)
@@ -273,7 +277,7 @@ void Executables::load(Executable& executable) {
         loaded.segments.assign(elf->segments().begin(), elf->segments().end());
         loaded.build_id = elf->build_id();
         loaded.go = is_go(*elf);
-        if (!again) inspect(*elf, path, loaded);
+        if (!again) inspect(*elf, path, runtimes, loaded);
         loaded.table = compile_table(*elf);
         return loaded;
       },

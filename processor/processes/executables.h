@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -76,9 +77,10 @@ struct OpenBy {
 class Executables {
  public:
   // `changed` is called whenever a file has become resolvable or settled, or its table is in `host_tables` again.
-  // `hash`: read the identifiers by which OpenTelemetry knows files.
+  // `hash`: read the identifiers by which OpenTelemetry knows files. `disabled`: kinds of runtimes (bpf/runtimes.def)
+  // that are not looked for.
   Executables(Questions& questions, Upload& upload, HostTables& host_tables, Metrics& metrics, bool hash,
-              std::function<void()> changed);
+              const std::set<uint8_t>& disabled, std::function<void()> changed);
   Executables(const Executables&) = delete;
   Executables& operator=(const Executables&) = delete;
 
@@ -120,7 +122,8 @@ class Executables {
   void load(Executable& executable);
   struct Loaded;
   void on_loaded(Executable& executable, Loaded loaded);
-  static void inspect(const ElfFile& elf, const std::string& path, Loaded& loaded);
+  static void inspect(const ElfFile& elf, const std::string& path, std::span<const Runtime* const> runtimes,
+                      Loaded& loaded);
   void open_by_mapping(const std::shared_ptr<MappedFile>& mapped, const OpenBy& by, uint64_t now_ns);
 
   // An unopened file for the key, which takes the place of what stood there.
@@ -134,6 +137,7 @@ class Executables {
   HostTables& host_tables_;
   Metrics& metrics_;
   const bool hash_;
+  std::vector<const Runtime*> runtimes_;  // that are looked for
   std::function<void()> changed_;
   std::map<MappedFileKey, std::shared_ptr<MappedFile>> files_;
   std::map<uint64_t, std::shared_ptr<MappedFile>> vdsos_;  // by length

@@ -8,7 +8,6 @@
 
 #include <functional>
 #include <memory>
-#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -23,13 +22,8 @@ namespace splitprof {
 class Interpreters {
  public:
   // `changed` is called whenever something that a sample may wait for has come.
-  Interpreters(Questions& questions, Functions& functions, Metrics& metrics, std::set<uint8_t> disabled,
-               std::function<void()> changed)
-      : questions_(questions),
-        functions_(functions),
-        metrics_(metrics),
-        disabled_(std::move(disabled)),
-        changed_(std::move(changed)) {}
+  Interpreters(Questions& questions, Functions& functions, Metrics& metrics, std::function<void()> changed)
+      : questions_(questions), functions_(functions), metrics_(metrics), changed_(std::move(changed)) {}
   Interpreters(const Interpreters&) = delete;
   Interpreters& operator=(const Interpreters&) = delete;
 
@@ -60,7 +54,6 @@ class Interpreters {
   Questions& questions_;
   Functions& functions_;
   Metrics& metrics_;
-  const std::set<uint8_t> disabled_;  // frame kinds
   const std::function<void()> changed_;
   uint64_t now_ns_ = 1;  // CLOCK_MONOTONIC, as last told; never 0
   // Objects in the data of an executable, which are the same in every process: functions by executable and ELF address.

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "processor/profiling_receiver.h"
 #include "processor/run.h"
 #include "tests/processor/build_record.h"
 #include "tests/processor/own_process_input.h"
@@ -148,6 +149,32 @@ TEST_F(PipelineOptionsTest, MomentsAreKeptWhenThereIsRoomForThem) {
   EXPECT_EQ(profile.samples(), 3u);
   pipeline->take_profile();
   EXPECT_EQ(metrics.moments_dropped, 1u);
+}
+
+// By this name an interpreter is known; nothing else of one is here, so that it is met, and not understood.
+extern "C" [[gnu::used, gnu::noinline]] void _PyEval_EvalFrameDefault() {
+  asm volatile("");
+}
+
+TEST(RunOptions, InterpretersAreDisabledByTheirNames) {
+  EXPECT_THAT(run_options({}, 1).disabled, testing::IsEmpty());
+  EXPECT_THAT(run_options({.disabled_interpreters = {"ruby", "python", "go.labels"}}, 1).disabled,
+              ElementsAre(SP_RUNTIME_python))
+      << "whose frames are not found yet cannot be disabled either";
+}
+
+TEST_F(PipelineOptionsTest, InterpretersAreLookedForUnlessTheyAreDisabled) {
+  begin({});
+  sample(kSecondNs);
+  settle(2 * kSecondNs);
+  EXPECT_EQ(metrics.runtimes_not_understood, 1u);
+
+  metrics = {};
+  begin({.disabled = {SP_RUNTIME_python}});
+  sample(kSecondNs);
+  settle(2 * kSecondNs);
+  EXPECT_EQ(metrics.samples_consumed, 1u);
+  EXPECT_EQ(metrics.runtimes_not_understood, 0u);
 }
 
 TEST_F(PipelineOptionsTest, RecordingsKeepNoMomentsAndHashNoFiles) {

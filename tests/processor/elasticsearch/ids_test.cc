@@ -72,6 +72,12 @@ TEST(FrameTypes, NumbersAreTheServers) {
   for (const auto& [name, number] : expected) EXPECT_EQ(frame_type_number(name), number) << name;
 }
 
+TEST(FrameTypes, EveryRuntimeHasANumber) {
+#define SP_RUNTIME(number, name, type) EXPECT_NE(frame_type_number(type), 0) << type;
+#include "bpf/runtimes.def"
+#undef SP_RUNTIME
+}
+
 TEST(FileIds, TheKernelsIsAHashOfItsBuildIdsDigits) {
   const FileId id = kernel_file_id("8f3c2a1d5e6b7c8d9e0f11223344556677889900");
   EXPECT_EQ(file_id_digits(id), "67b20636f437c7d87d0956d53df80ea3");

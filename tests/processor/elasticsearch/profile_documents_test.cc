@@ -120,6 +120,44 @@ TEST(ProfileDocuments, ErrorFramesAreNotAskedFor) {
   EXPECT_EQ(of_index(items, "profiling-stacktraces").at(0).document.at("Stacktrace.frame.types"), "AYA");
 }
 
+TEST(ProfileDocuments, FramesOfScriptsAreToldApartByFunctionFileAndLine) {
+  test::ProfilesBuilder builder;
+  builder.resource({{"host.id", {std::string("h")}}});
+  auto& profile = builder.profile(20);
+  const std::vector<test::ProfilesBuilder::Line> places = {
+      {"Server.handle", "app/server.py", 42, 0}, {"Server.handle", "app/server.py", 43, 0},
+      {"Server.handle", "app/client.py", 42, 0}, {"Client.handle", "app/server.py", 42, 0},
+      {"[cpython: unreadable]", "", 0, 0},       {"[cpython: ended before it was named]", "", 0, 0}};
+  std::vector<int32_t> frames;
+  for (const auto& place : places) frames.push_back(builder.location("cpython", 0, 0, {place}));
+  // Read in another process or once more: the same functions at the same places, found by other indices.
+  const auto again = builder.location("cpython", 0, 0, {places[0]});
+  builder.sample(profile, builder.stack(frames), {1'788'000'000'000'000'000});
+  frames[0] = again;
+  builder.sample(profile, builder.stack(frames), {1'788'000'001'000'000'000});
+  const auto items = TestEncoder().encode(builder.batch);
+
+  std::map<std::string, Json> written;
+  for (const auto& item : of_index(items, "profiling-stackframes"))
+    EXPECT_TRUE(written.emplace(item.action.at("create").at("_id"), item.document).second);
+  ASSERT_EQ(written.size(), places.size());
+  const auto traces = of_index(items, "profiling-stacktraces");
+  ASSERT_EQ(traces.size(), 1u) << "the same stack";
+  EXPECT_EQ(traces[0].document.at("Stacktrace.frame.types"), "BgE") << "six of type 1";
+  const std::string ids = traces[0].document.at("Stacktrace.frame.ids");
+  ASSERT_EQ(ids.size(), 32 * places.size());
+  for (size_t i = 0; i < places.size(); ++i) {  // the root's is the first
+    const auto& document = written.at(ids.substr(32 * (places.size() - 1 - i), 32));
+    EXPECT_EQ(document.at("Stackframe.function.name"), Json::array({places[i].function}));
+    EXPECT_EQ(document.at("Stackframe.file.name"), Json::array({places[i].file}));
+    EXPECT_EQ(document.at("Stackframe.line.number"), Json::array({places[i].line}));
+    EXPECT_FALSE(document.contains("Stackframe.function.offset"));
+  }
+  EXPECT_EQ(of_index(items, "profiling-sq-leafframes").size(), 0u) << "they have their names";
+  EXPECT_EQ(of_index(items, "profiling-sq-executables").size(), 0u);
+  EXPECT_EQ(of_index(items, "profiling-events-all").size(), 2u);
+}
+
 TEST(ProfileDocuments, CopiesOfEventsAreInAllLevelsBelowTheirOwn) {
   test::ProfilesBuilder builder;
   builder.resource({{"host.id", {std::string("h")}}});

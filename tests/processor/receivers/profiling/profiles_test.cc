@@ -9,6 +9,7 @@
 #include <set>
 
 #include "bpf/abi.h"
+#include "processor/receivers/profiling/frame_types.h"
 
 namespace splitprof {
 namespace {
@@ -232,6 +233,40 @@ TEST_F(ProfilesTest, GoFunctionsAreToldFromTheCThatIsLinkedIn) {
   std::vector<std::string> types;
   for (const auto* location : locations_of(only_profile().samples[0])) types.push_back(type(*location));
   EXPECT_THAT(types, ElementsAre("go", "native", "go", "go", "native"));
+}
+
+TEST_F(ProfilesTest, FramesOfScriptsHaveNoMappingAndNoAddress) {
+  const auto python = [](uint32_t function, uint32_t line) {
+    return Frame{.kind = Frame::Kind::python, .return_address = false, .place = function, .address = line};
+  };
+  symbols.symbols[python(16, 42)] = {{.function = "Server.handle", .file = "/srv/app.py", .line = 42}};
+  symbols.symbols[python(16, 43)] = {{.function = "Server.handle", .file = "/srv/app.py", .line = 43}};
+  symbols.symbols[python(2, 0)] = {{.function = "[cpython: freed before it was named]"}};
+  sample({python(16, 42), native(1, 0x10, true), python(2, 0), python(16, 43)});
+  make();
+  const auto stack = locations_of(only_profile().samples[0]);
+  ASSERT_EQ(stack.size(), 4u);
+  std::vector<std::string> shown;
+  for (const size_t i : {0, 2, 3}) {
+    EXPECT_EQ(stack[i]->mapping, 0);
+    EXPECT_EQ(stack[i]->address, 0u);
+    const auto lines = batch.dictionary.lines_of(*stack[i]);
+    ASSERT_EQ(lines.size(), 1u);
+    const auto& function = *batch.dictionary.function(lines[0].function);
+    shown.push_back(type(*stack[i]) + " " + text(function.name) + " " + text(function.filename) + ":" +
+                    std::to_string(lines[0].line));
+  }
+  EXPECT_THAT(shown,
+              ElementsAre("cpython Server.handle /srv/app.py:42", "cpython [cpython: freed before it was named] :0",
+                          "cpython Server.handle /srv/app.py:43"))
+      << "the one without a name is a function that ran: it is there with and without send_error_frames";
+  EXPECT_EQ(batch.dictionary.lines_of(*stack[0])[0].function, batch.dictionary.lines_of(*stack[3])[0].function);
+}
+
+TEST(FrameTypes, OfRuntimesAreThoseOfTheirList) {
+#define SP_RUNTIME(number, name, type) EXPECT_EQ(frame_type(Frame::Kind::name), type);
+#include "bpf/runtimes.def"
+#undef SP_RUNTIME
 }
 
 TEST_F(ProfilesTest, AddressesOfMemoryWithoutAFileAreAllOne) {
