@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "bpf/bucket.h"
+#include "sampler/cells.h"
 #include "shared/record_slot.h"
 
 namespace splitprof {
@@ -31,43 +32,6 @@ uint64_t clock_ns(clockid_t clock) {
 
 kj::ArrayPtr<const kj::byte> bytes_of(std::string_view text) {
   return {reinterpret_cast<const kj::byte*>(text.data()), text.size()};
-}
-
-// The cells of a walk in their order: leaf side, then, if some were overwritten, a gap, then the root side.
-struct CellRange {
-  std::span<const sp_cell> leaf, root_old, root_new;
-  uint32_t left_out = 0;
-};
-
-CellRange in_order(std::span<const sp_cell> cells, uint32_t pushed) {
-  if (pushed <= SP_MAX_CELLS) return {cells, {}, {}, 0};
-  const size_t oldest = SP_LEAF_CELLS + (pushed - SP_LEAF_CELLS) % SP_ROOT_CELLS;
-  CellRange range{cells.first(SP_LEAF_CELLS), cells.subspan(oldest),
-                  cells.subspan(SP_LEAF_CELLS, oldest - SP_LEAF_CELLS), pushed - SP_MAX_CELLS};
-  // The oldest frame may have lost its first cells; what is left of it cannot be read.
-  for (auto* side : {&range.root_old, &range.root_new}) {
-    while (!side->empty() && SP_FRAME_KIND(side->front().header) == SP_FRAME_MORE) {
-      *side = side->subspan(1);
-      ++range.left_out;
-    }
-    if (!side->empty()) break;
-  }
-  return range;
-}
-
-// A frame of n words takes max(n, 1) cells, and 1 + n words on the shared ring: a first cell gives its header and word,
-// each further one its word.
-size_t words_of(std::span<const sp_cell> cells) {
-  size_t words = 0;
-  for (const sp_cell& cell : cells) words += SP_FRAME_KIND(cell.header) == SP_FRAME_MORE ? 1 : 2;
-  return words;
-}
-
-void put(capnp::List<uint64_t>::Builder list, unsigned& at, std::span<const sp_cell> cells) {
-  for (const sp_cell& cell : cells) {
-    if (SP_FRAME_KIND(cell.header) != SP_FRAME_MORE) list.set(at++, cell.header);
-    list.set(at++, cell.word);
-  }
 }
 
 }  // namespace
@@ -172,9 +136,8 @@ void Drain::on_sample(const sp_sample& sample, std::span<const uint8_t> rest) {
   const auto* kernel = reinterpret_cast<const uint64_t*>(cells + n_cells);
   const auto* registers = kernel + sample.n_kernel;
   const auto* stack = reinterpret_cast<const uint8_t*>(registers + sample.n_registers);
-  const CellRange range = in_order({cells, n_cells}, sample.n_cells);
-  const size_t frame_words =
-      words_of(range.leaf) + words_of(range.root_old) + words_of(range.root_new) + (range.left_out ? 2 : 0);
+  const CellsInOrder frames({cells, n_cells}, sample.n_cells);
+  const size_t frame_words = frames.words();
   const size_t words =
       kRecordWords + kSampleWords + frame_words + sample.n_kernel + sample.n_registers + (sample.stack_bytes + 7) / 8;
 
@@ -195,15 +158,9 @@ void Drain::on_sample(const sp_sample& sample, std::span<const uint8_t> rest) {
     out.setComm(bytes_of({sample.comm, strnlen(sample.comm, sizeof sample.comm)}));
     auto kernel_frames = out.initKernelFrames(sample.n_kernel);
     for (unsigned i = 0; i < sample.n_kernel; ++i) kernel_frames.set(i, kernel[i]);
-    auto frames = out.initUserFrames(static_cast<unsigned>(frame_words));
+    auto user_frames = out.initUserFrames(static_cast<unsigned>(frame_words));
     unsigned at = 0;
-    put(frames, at, range.leaf);
-    if (range.left_out) {
-      frames.set(at++, SP_FRAME_HEADER(SP_FRAME_ABORT, 1, 0, range.left_out));
-      frames.set(at++, SP_ABORT_GAP);
-      put(frames, at, range.root_old);
-      put(frames, at, range.root_new);
-    }
+    frames.for_each_word([&](uint64_t word) { user_frames.set(at++, word); });
     if (sample.n_registers) {
       auto list = out.initRegisters(sample.n_registers);
       for (unsigned i = 0; i < sample.n_registers; ++i) list.set(i, registers[i]);
