@@ -32,7 +32,7 @@ FunctionError error_of(Errc code) {
 }  // namespace
 
 size_t ProcessInterpreters::Hash::operator()(const Key& key) const {
-  return mix(key.object, key.check << 8 | key.kind);
+  return mix(mix(key.object, key.other), key.check << 8 | key.kind);
 }
 size_t Interpreters::InFileHash::operator()(const InFile& place) const {
   return mix(place.address, place.executable);
@@ -204,9 +204,9 @@ bool Interpreters::name_frames(const std::shared_ptr<Process>& process, SampleRe
       name(id_of(place ? FunctionError::unreadable : FunctionError::broken_chain), 0);
       continue;
     }
-    const Key key{.object = place->object, .check = place->check, .kind = frame.kind};
+    const Key key{.object = place->object, .other = place->other, .check = place->check, .kind = frame.kind};
     if (const uint32_t function = known == nullptr ? 0 : find(*known, key); function != 0) {
-      name(function, functions_.line_at(function, place->position));
+      name(function, place->line != 0 ? place->line : functions_.line_at(function, place->position));
       continue;
     }
     const bool may_come =
@@ -278,7 +278,7 @@ void Interpreters::on_names(const std::shared_ptr<Process>& process, Names names
     ++metrics_.functions_named;
     const uint32_t function = functions_.intern(std::move(*name.function));
     known.functions[name.key] = function;
-    if (const auto place = in_file(known, name.key.object); place && in_files_.size() < kMaxInFiles)
+    if (const auto place = in_file(known, name.key); place && in_files_.size() < kMaxInFiles)
       in_files_[*place] = function;
   }
   if (!known.wanted.empty()) read_names(process);
@@ -313,7 +313,7 @@ uint32_t Interpreters::find(ProcessInterpreters& known, const Key& key) {
 }
 
 uint32_t Interpreters::find_in_file(const ProcessInterpreters& known, const Key& key) {
-  const auto place = in_file(known, key.object);
+  const auto place = in_file(known, key);
   const auto found = place ? in_files_.find(*place) : in_files_.end();
   if (found == in_files_.end()) return 0;
   if (functions_.mark_used(found->second)) return found->second;
@@ -322,9 +322,10 @@ uint32_t Interpreters::find_in_file(const ProcessInterpreters& known, const Key&
 }
 
 // An object in the data of the interpreter's own file: it is there as long as the process is.
-std::optional<Interpreters::InFile> Interpreters::in_file(const ProcessInterpreters& known, uint64_t object) const {
+std::optional<Interpreters::InFile> Interpreters::in_file(const ProcessInterpreters& known, const Key& key) const {
+  if (key.other != 0) return std::nullopt;
   for (const auto& candidate : known.candidates) {
-    const uint64_t address = object - candidate.bias;
+    const uint64_t address = key.object - candidate.bias;
     for (const auto& segment : candidate.executable->segments)
       if (address - segment.address.value < segment.file_size)
         return InFile{.executable = candidate.executable->number, .address = address};

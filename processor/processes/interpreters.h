@@ -65,7 +65,7 @@ class Interpreters {
   struct InFileHash {
     size_t operator()(const InFile& place) const;
   };
-  std::optional<InFile> in_file(const ProcessInterpreters& known, uint64_t object) const;
+  std::optional<InFile> in_file(const ProcessInterpreters& known, const Key& key) const;
   std::unordered_map<InFile, uint32_t, InFileHash> in_files_;
   std::vector<std::weak_ptr<Process>> with_memory_;  // whose memory is held
 };

@@ -20,9 +20,9 @@ struct ProcessInterpreters {
     known,
     absent,  // there is none that could be looked into
   };
-  // An object that has a name, and what it was made of when it was recorded.
+  // What has a name (FunctionPlace), and what it was made of when it was recorded.
   struct Key {
-    uint64_t object = 0, check = 0;
+    uint64_t object = 0, other = 0, check = 0;
     uint8_t kind = 0;  // of the frame
     friend bool operator==(const Key&, const Key&) = default;
   };

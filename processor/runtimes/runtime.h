@@ -32,7 +32,9 @@ struct InterpretedFrame {
 // where in it the frame is. Made from the recorded words alone.
 struct FunctionPlace {
   uint64_t object = 0;    // address
+  uint64_t other = 0;     // a second one that the name or the file comes from; 0: none
   uint64_t check = 0;     // 0: not known
+  uint32_t line = 0;      // where BPF has read that already; 0: the function's table says it
   uint32_t position = 0;  // in the runtime's own units
 };
 
