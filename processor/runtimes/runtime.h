@@ -53,9 +53,6 @@ class RuntimeInstance {
   // The function of the object at that place, checked against what was recorded. not_found: another object has taken
   // its place; malformed: what is there makes no sense; gone: it cannot be read.
   virtual Result<Function> read_function(ProcessMemory& memory, const FunctionPlace& place) const = 0;
-  // Where in the file's own data the object is, when it lives there and not on the heap: its name is then that of any
-  // process that maps the file. Nothing: on the heap.
-  virtual std::optional<ElfAddress> in_file(uint64_t object) const = 0;
 };
 
 // An executable or library with the runtime in it.

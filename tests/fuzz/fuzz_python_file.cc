@@ -29,7 +29,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const RuntimeValue& value = (*instance)->value();
     CHECK(value.fields.size() == SP_PYTHON_check_words + 1);
     CHECK(!value.loops.empty() && value.loops.size() <= SP_MAX_CODE_RANGES);
-    (void)(*instance)->in_file(bias);
     memory.begin();
     (void)(*instance)->read_function(memory,
                                      {.object = elf->segments().empty() ? 0 : elf->segments()[0].address.value});

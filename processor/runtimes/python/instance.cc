@@ -107,20 +107,11 @@ Result<std::unique_ptr<RuntimeInstance>> PythonFile::locate(const RuntimePlace& 
   if (facts_.places.key) addresses.key = TRY(facts_.places.key->resolve(place.bias, memory));
   if (facts_.places.holder) addresses.holder = TRY(facts_.places.holder->resolve(place.bias, memory));
   value.fields = TRY(python_fields(offsets, addresses));
-  return std::unique_ptr<RuntimeInstance>(
-      std::make_unique<PythonInstance>(std::move(value), offsets.layout, place.bias, facts_.segments));
+  return std::unique_ptr<RuntimeInstance>(std::make_unique<PythonInstance>(std::move(value), offsets.layout));
 }
 
 Result<Function> PythonInstance::read_function(ProcessMemory& memory, const FunctionPlace& place) const {
   return read_python_function(memory, layout_, place);
-}
-
-std::optional<ElfAddress> PythonInstance::in_file(uint64_t object) const {
-  const ElfAddress address(object - bias_);
-  for (const Segment& segment : segments_) {
-    if (address >= segment.address && address.value - segment.address.value < segment.file_size) return address;
-  }
-  return std::nullopt;
 }
 
 }  // namespace splitprof

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "processor/runtimes/python/loop.h"
+#include "processor/runtimes/loop.h"
 #include "processor/runtimes/python/offsets.h"
 #include "processor/runtimes/python/symbols.h"
 #include "processor/runtimes/python/thread_state.h"
@@ -22,7 +22,6 @@ struct PythonFacts {
   PythonOffsets offsets;  // of the table
   PythonStatePlaces places;
   std::vector<LoopRange> loops;
-  std::vector<Segment> segments;
 };
 
 class PythonFile final : public RuntimeFile {
@@ -38,18 +37,14 @@ class PythonFile final : public RuntimeFile {
 
 class PythonInstance final : public RuntimeInstance {
  public:
-  PythonInstance(RuntimeValue value, const PythonLayout& layout, uint64_t bias, std::vector<Segment> segments)
-      : value_(std::move(value)), layout_(layout), bias_(bias), segments_(std::move(segments)) {}
+  PythonInstance(RuntimeValue value, const PythonLayout& layout) : value_(std::move(value)), layout_(layout) {}
   const RuntimeValue& value() const override { return value_; }
   Result<Function> read_function(ProcessMemory& memory, const FunctionPlace& place) const override;
-  std::optional<ElfAddress> in_file(uint64_t object) const override;
   const PythonLayout& layout() const { return layout_; }
 
  private:
   const RuntimeValue value_;
   const PythonLayout layout_;
-  const uint64_t bias_;
-  const std::vector<Segment> segments_;
 };
 
 }  // namespace splitprof

@@ -21,14 +21,9 @@ Result<std::unique_ptr<RuntimeFile>> Python::inspect(const ElfFile& file, const 
   const PythonVersion version = TRY(read_python_version(file, *symbols, path));
   PythonOffsets offsets = TRY(python_offsets(version));
   PythonStatePlaces places = TRY(find_thread_state(file, *symbols, version));
-  auto loops = TRY(find_python_loop(file, symbols->loop));
-  return std::unique_ptr<RuntimeFile>(
-      std::make_unique<PythonFile>(PythonFacts{.symbols = *symbols,
-                                               .version = version,
-                                               .offsets = offsets,
-                                               .places = places,
-                                               .loops = std::move(loops),
-                                               .segments = {file.segments().begin(), file.segments().end()}}));
+  auto loops = TRY(find_loop(file, symbols->loop));
+  return std::unique_ptr<RuntimeFile>(std::make_unique<PythonFile>(PythonFacts{
+      .symbols = *symbols, .version = version, .offsets = offsets, .places = places, .loops = std::move(loops)}));
 }
 
 std::optional<FunctionPlace> Python::place_of(const InterpretedFrame& frame) const {

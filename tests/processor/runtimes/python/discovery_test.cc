@@ -74,9 +74,6 @@ TEST_P(Discovery, FindsTheStatesAndFramesThatTheProcessHas) {
   const auto instance = found.python->locate(place, memory);
   ASSERT_TRUE(instance) << instance.error().message;
   const RuntimeValue& value = (*instance)->value();
-  EXPECT_FALSE((*instance)->in_file(process.codes[0])) << "on the heap";
-  const ElfAddress loop = found.python->facts().symbols.loop.address;
-  EXPECT_EQ((*instance)->in_file(loop.value + found.mapped.bias), loop);
 
   Reader reader(*file, value, process.thread);
   // Waiting for input the thread has released the GIL: only its key, or what has taken the key's place, knows it.

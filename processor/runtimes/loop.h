@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The code of CPython's main loop, _PyEval_EvalFrameDefault: the function itself, and the parts that the compiler (or
-// BOLT) has moved away from it, which have no symbol in a stripped file. A worker's.
+// The code of an interpreter's main loop: the function itself, and the parts that the compiler (or BOLT) has moved away
+// from it, which have no symbol in a stripped file. A worker's.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +21,6 @@ struct LoopRange {
 
 // Sorted, not overlapping, at least one, at most SP_MAX_CODE_RANGES. In an interpreter built of tail calls the function
 // is only the entry: it is the caller of what runs, which is enough.
-Result<std::vector<LoopRange>> find_python_loop(const ElfFile& file, const NamedSymbol& function);
+Result<std::vector<LoopRange>> find_loop(const ElfFile& file, const NamedSymbol& function);
 
 }  // namespace splitprof

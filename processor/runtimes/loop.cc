@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "processor/runtimes/python/loop.h"
+#include "processor/runtimes/loop.h"
 
 #include <algorithm>
 #include <optional>
@@ -12,8 +12,9 @@
 namespace splitprof {
 namespace {
 
-constexpr uint64_t kMaxBodyBytes = 1u << 20;  // that is looked through for jumps; the largest loop seen has 81 KB
-constexpr size_t kMaxTargets = 256;           // distinct ones outside the body
+constexpr uint64_t kMaxBodyBytes =
+    1u << 20;                        // that is looked through for jumps; the largest loop seen, a CPython's, has 81 KB
+constexpr size_t kMaxTargets = 256;  // distinct ones outside the body
 
 // A file's FDEs, read again for each question: there are two or three.
 class FrameDescriptions {
@@ -82,7 +83,7 @@ bool has(const std::vector<LoopRange>& ranges, const LoopRange& range) {
 
 }  // namespace
 
-Result<std::vector<LoopRange>> find_python_loop(const ElfFile& file, const NamedSymbol& function) {
+Result<std::vector<LoopRange>> find_loop(const ElfFile& file, const NamedSymbol& function) {
   std::vector<LoopRange> ranges;
   auto frames = read_eh_frame(file);
   std::optional<FrameDescriptions> descriptions;
@@ -93,7 +94,7 @@ Result<std::vector<LoopRange>> find_python_loop(const ElfFile& file, const Named
     if (!own.empty()) ranges.push_back(own.front().range);
   }
   if (ranges.empty()) {
-    if (function.size == 0) return fail(Errc::not_found, "nothing says how long _PyEval_EvalFrameDefault is");
+    if (function.size == 0) return fail(Errc::not_found, "nothing says how long the main loop is");
     ranges.push_back({function.address, function.size});
   }
   for (size_t i = 0; descriptions && i < ranges.size(); ++i) {
