@@ -23,8 +23,8 @@ namespace splitprof {
 struct RawFrame {
   uint8_t kind = 0;     // enum sp_frame_kind: native, kernel or abort, each of one word; or of a runtime
   uint8_t n_words = 0;  // at least 1
-  uint16_t flags = 0;  // enum sp_frame_flags
-  uint32_t extra = 0;  // abort marker of a gap: frames left out
+  uint16_t flags = 0;   // enum sp_frame_flags
+  uint32_t extra = 0;   // abort marker of a gap: frames left out
   uint32_t first_word = 0;
   // Of a runtime: its first word is a function's number in the upper half, a line in the lower one.
   bool named = false;

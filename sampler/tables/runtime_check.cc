@@ -36,7 +36,7 @@ consteval bool numbered_in_order(std::span<const Field> fields) {
 std::span<const Field> fields_of(uint16_t kind) {
   switch (kind) {
 #define SP_RUNTIME(number, name, type) \
-  case number:                   \
+  case number:                         \
     return name##_fields;
 #include "bpf/runtimes.def"
 #undef SP_RUNTIME
