@@ -22,7 +22,7 @@ MOST_POINTS = 3.0  # between a branch's share of the samples and of the program'
 
 DUMPS = {"py_spy": 20, "pystack": 6}  # pystack takes some 0.4 s each
 LEAST_DUMPS = {"faulthandler": 15, "py_spy": 10, "pystack": 2}  # stacks in which the program was at its work
-LEAST_DUMPS_PERCENT = 95  # a stack may be too rare to have been sampled; faulthandler reads while the program runs on
+LEAST_DUMPS_PERCENT = 95  # a stack may be too rare to have been sampled
 
 rows = []
 

@@ -66,7 +66,7 @@ def pystack(folder, pid):
 def faulthandler(text):
     """Stacks of what it wrote, of each at most its FAULTHANDLER_DEPTH innermost frames."""
     stacks = [re.findall(r'^  File "(.*)", line (\d+) in (.*)$', thread, re.MULTILINE)
-              for thread in re.split(r"^(?:Current t|T)hread .*$", text, flags=re.MULTILINE)]
+              for thread in text.split("(most recent call first):")]
     return only_innermost(stack_of([(name, file, int(line)) for file, line, name in reversed(frames)]) for frames in stacks)
 
 

@@ -11,6 +11,7 @@ import faulthandler
 import functools
 import gc
 import re
+import signal
 import sys
 import threading
 import time
@@ -384,10 +385,13 @@ def main():
             if words[0] == "rehearse":
                 ORACLE.watch()
             elif words[0] == "dump":
-                faulthandler.dump_traceback_later(0.05, repeat=True, file=open(words[2], "w"))
+                # Of the thread that runs, by itself: no other thread reads what changes at this moment.
+                faulthandler.register(signal.SIGPROF, file=open(words[2], "w"), all_threads=False)
+                signal.setitimer(signal.ITIMER_PROF, 0.03, 0.03)
             take_turns(float(words[1]), spent)
             ORACLE.rest()
-            faulthandler.cancel_dump_traceback_later()
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            faulthandler.unregister(signal.SIGPROF)
         sys.stdout.write(" ".join(words) + "\n")
         sys.stdout.flush()
     LOOP.close()
