@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Every figure that this project states, by one command: sudo tests/bench/run.py [--quick] [--build DIR] [--out FILE].
-Prints a table and writes docs/benchmarks.md. Figures are minimum / median / maximum of n repeats; CPU is in percent of
-one core; the loads are those of tests/programs/."""
+Prints a table and writes docs/benchmarks.md. With a part, like `python`, only that; what has a section of its own in
+that file is written, too. Figures are minimum / median / maximum of n repeats; CPU is in percent of one core; the loads
+are those of tests/programs/ and tests/bench/python/."""
 
 import argparse
 import contextlib
@@ -18,6 +19,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import python_bench
 
 ROOT = Path(__file__).resolve().parents[2]
 MIB = 1 << 20
@@ -39,6 +42,18 @@ class Bench:
         row = (what, unit, len(values), min(values), statistics.median(values), max(values), remark)
         self.rows.append(row)
         print("{:<58} {:>8}  n={:<3} {:>10.3g} / {:>10.3g} / {:>10.3g}  {}".format(*row), flush=True)
+
+    def run_program(self, program):
+        """A C++ benchmark, which prints name, unit, n, minimum, median, maximum, parted by tabs."""
+        out = subprocess.run([program], capture_output=True, text=True)
+        if out.returncode != 0:
+            sys.exit(f"{program} failed:\n{out.stderr}")
+        for line in out.stdout.splitlines():
+            fields = line.split("\t")
+            if len(fields) == 6:
+                name, unit, n, low, median, high = fields
+                self.rows.append((name, unit, int(n), float(low), float(median), float(high), program.name))
+                print("{:<58} {:>8}  n={:<3} {:>10} / {:>10} / {:>10}  {}".format(name, unit, n, low, median, high, program.name), flush=True)
 
     def record(self, seconds, *arguments):
         with tempfile.TemporaryDirectory(prefix="splitprof-bench-") as folder:
@@ -231,15 +246,9 @@ def bench_steady(bench):
 
 
 def bench_programs(bench):
-    """The C++ benchmarks, which print name, unit, n, minimum, median, maximum, parted by tabs."""
     for program in sorted((bench.build / "tests" / "bin").glob("*_bench")):
-        out = subprocess.run([program], capture_output=True, text=True)
-        for line in out.stdout.splitlines():
-            fields = line.split("\t")
-            if len(fields) == 6:
-                name, unit, n, low, median, high = fields
-                bench.rows.append((name, unit, int(n), float(low), float(median), float(high), program.name))
-                print("{:<58} {:>8}  n={:<3} {:>10} / {:>10} / {:>10}  {}".format(name, unit, n, low, median, high, program.name))
+        if program.name != "python_names_bench":  # stands in the section of Python
+            bench.run_program(program)
 
 
 def describe_machine(build):
@@ -253,24 +262,46 @@ def describe_machine(build):
             f"{os.cpu_count()} × {model}", f"{datetime.date.today()}, load average before: {load:.1f}"]
 
 
+def table(rows):
+    lines = ["| what | unit | n | min | median | max | |", "|---|---|---|---|---|---|---|"]
+    for what, unit, n, low, median, high, remark in rows:
+        lines.append(f"| {what} | {unit} | {n} | {low:.3g} | {median:.3g} | {high:.3g} | {remark} |")
+    return lines
+
+
+def split_sections(path):
+    """The text before the first section, and the sections by title; a section begins with its title's line."""
+    head, *sections = (path.read_text() if path.exists() else "").split("\n## ")
+    return head, {text.split("\n", 1)[0]: text for text in sections}
+
+
+def join_sections(path, head, sections):
+    path.write_text("\n## ".join([head.rstrip("\n") + "\n", *(text.rstrip("\n") + "\n" for text in sections.values())]))
+
+
 def write(bench, machine, path):
     lines = ["# Benchmarks", "", "Written by `sudo tests/bench/run.py`; do not edit. " + "; ".join(machine) + ".", "",
              "Minimum / median / maximum of n repeats. CPU is in percent of one core. Figures from a busy or virtual machine",
-             "are noisy: compare only what one run of this command printed.", "",
-             "| what | unit | n | min | median | max | |", "|---|---|---|---|---|---|---|"]
-    for what, unit, n, low, median, high, remark in bench.rows:
-        lines.append(f"| {what} | {unit} | {n} | {low:.3g} | {median:.3g} | {high:.3g} | {remark} |")
-    # What other commands wrote stands in sections of its own.
-    old = path.read_text() if path.exists() else ""
-    sections = old[old.index("\n## "):] if "\n## " in old else ""
-    path.write_text("\n".join(lines) + "\n" + sections)
+             "are noisy: compare only what one run of this command printed.", "", *table(bench.rows)]
+    join_sections(path, "\n".join(lines), split_sections(path)[1])  # other commands wrote the sections
+
+
+def write_section(bench, machine, path, title, command):
+    head, sections = split_sections(path)
+    lines = [title, "", f"Written by `{command}`; do not edit. " + "; ".join(machine) + ".", "", *table(bench.rows)]
+    sections[title] = "\n".join(lines)
+    join_sections(path, head, sections)
+
+
+PARTS = ("start_up", "walk", "steady", "cost", "daemon", "programs")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", nargs="?", choices=(*PARTS, "python"), help="only this (default: all)")
+    parser.add_argument("--only", help="of python: stacks, names, memory, crowd or threads; writes nothing")
     parser.add_argument("--build", type=Path, default=ROOT / "build")
     parser.add_argument("--quick", action="store_true", help="few repeats: to see that it works")
-    parser.add_argument("--only", help="one of: start_up, walk, steady, cost, daemon, programs")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks.md")
     options = parser.parse_args()
     if os.geteuid() != 0:
@@ -278,12 +309,16 @@ def main():
     bench = Bench(options.build.resolve(), options.quick)
     machine = describe_machine(bench.build)
     print("\n".join(machine), flush=True)
-    for part in ("start_up", "walk", "steady", "cost", "daemon", "programs"):
-        if options.only in (None, part):
+    for part in PARTS:
+        if options.part in (None, part):
             globals()[f"bench_{part}"](bench)
-    if not options.only:
+    if options.part is None:
         write(bench, machine, options.out)
-        print(f"wrote {options.out}")
+    if options.part in (None, "python"):
+        bench.rows = []
+        python_bench.run(bench, options.only)
+        if options.only is None:
+            write_section(bench, machine, options.out, "Python", "sudo tests/bench/run.py python")
 
 
 if __name__ == "__main__":
