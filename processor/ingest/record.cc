@@ -41,6 +41,7 @@ Result<> parse_user_frames(SampleRecord& sample) {
   sample.user_frames.clear();
   sample.unknown_frames = 0;
   sample.interpreted_frames = 0;
+  sample.names_asked = false;
   for (size_t at = 0; at < words.size();) {
     const uint64_t header = words[at++];
     const RawFrame frame{.kind = SP_FRAME_KIND(header),

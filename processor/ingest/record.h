@@ -50,6 +50,7 @@ struct SampleRecord {
   std::vector<uint64_t> user_words;
   uint32_t unknown_frames = 0;      // of kinds that this version does not know; skipped
   uint32_t interpreted_frames = 0;  // of runtimes
+  bool names_asked = false;         // every one of those that has no name yet was asked for
   std::vector<std::pair<std::string, std::string>> labels;
   std::vector<uint64_t> registers;
   uint64_t stack_address = 0;

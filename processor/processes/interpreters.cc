@@ -11,7 +11,7 @@ namespace {
 constexpr size_t kMaxFunctionsOfProcess = 1u << 15;  // then what is known is forgotten, and read again when it is met
 constexpr size_t kMaxInFiles = 1u << 16;
 constexpr size_t kMaxInherited = 1u << 12;
-constexpr size_t kMaxWanted = 4096;          // of one process, waiting for its worker
+constexpr size_t kMaxWanted = 4096;          // of one process, waiting for its worker, or with it
 constexpr size_t kNamesOfJob = 256;          // so that a worker is not away with the memory for long
 constexpr size_t kMaxMemories = 2048;        // descriptors of processes' memory that are held
 constexpr uint64_t kHungNs = 2'000'000'000;  // a worker that is away for longer is not waited for
@@ -191,7 +191,7 @@ bool Interpreters::name_frames(const std::shared_ptr<Process>& process, SampleRe
   if (sample.interpreted_frames == 0) return true;
   now_ns_ = std::max(now_ns_, now_ns);
   auto* known = process->interpreters.get();
-  bool complete = true;
+  bool complete = true, all_asked = true;
   for (auto& frame : sample.user_frames) {
     const auto* runtime = frame.named ? nullptr : find_runtime(frame.kind);
     if (runtime == nullptr) continue;
@@ -209,20 +209,28 @@ bool Interpreters::name_frames(const std::shared_ptr<Process>& process, SampleRe
       name(function, place->line != 0 ? place->line : functions_.line_at(function, place->position));
       continue;
     }
-    const bool may_come =
-        known != nullptr && !last &&
-        (known->state == State::unasked || known->state == State::locating || known->memory != nullptr ||
-         (known->busy_since_ns != 0 && now_ns_ < known->busy_since_ns + kHungNs));
-    if (!may_come && (last || known != nullptr)) {
-      ++metrics_.functions_gone;
-      name(id_of(FunctionError::gone), 0);
+    const bool may_come = known != nullptr && (known->state == State::unasked || known->state == State::locating ||
+                                               known->memory != nullptr ||
+                                               (known->busy_since_ns != 0 && now_ns_ < known->busy_since_ns + kHungNs));
+    if (last || (!may_come && known != nullptr)) {
+      ++(may_come ? metrics_.functions_late : metrics_.functions_gone);
+      name(id_of(may_come ? FunctionError::late : FunctionError::gone), 0);
       continue;
     }
     complete = false;
-    if (known == nullptr || known->wanted.size() >= kMaxWanted) continue;
-    const auto same = [&key](const auto& wanted) { return wanted.key == key; };
-    if (std::none_of(known->wanted.begin(), known->wanted.end(), same)) known->wanted.push_back({key, *place});
+    if (known == nullptr) continue;
+    const bool was_asked = known->asked.contains(key);
+    // A deep stack of new functions is looked at again whenever some of them have come: not farther than to the next
+    // one that is still to come.
+    if (was_asked && sample.names_asked) break;
+    if (!was_asked && known->asked.size() >= kMaxWanted) {
+      all_asked = false;
+    } else if (!was_asked) {
+      known->asked.insert(key);
+      known->wanted.push_back({key, *place});
+    }
   }
+  sample.names_asked = known != nullptr && all_asked;
   if (known != nullptr && !known->wanted.empty() && known->memory != nullptr && known->state == State::known)
     read_names(process);
   return complete;
@@ -266,6 +274,7 @@ void Interpreters::on_names(const std::shared_ptr<Process>& process, Names names
     known.functions.clear();
   }
   for (auto& name : names.names) {
+    known.asked.erase(name.key);
     if (!name.function) {
       const auto error = error_of(name.function.error().code);
       count_failure(error);
@@ -296,6 +305,9 @@ void Interpreters::count_failure(FunctionError error) {
     case FunctionError::unreadable:
     case FunctionError::broken_chain:
       ++metrics_.functions_unreadable;
+      break;
+    case FunctionError::late:
+      ++metrics_.functions_late;
       break;
     case FunctionError::limited:
       ++metrics_.functions_limited;

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "processor/processes/executables.h"
@@ -50,7 +51,8 @@ struct ProcessInterpreters {
   uint64_t locate_again_ns = 0;  // one of them had not begun yet; 0: all had
   uint64_t locate_pause_ns = 0;
   std::unordered_map<Key, uint32_t, Hash> functions;  // numbers of Functions
-  std::vector<Wanted> wanted;                         // to be read by the next job
+  std::vector<Wanted> wanted;                         // to be read by the next jobs
+  std::unordered_set<Key, Hash> asked;                // those, and what the worker reads now
 };
 
 }  // namespace splitprof

@@ -43,6 +43,8 @@ const char* function_error_text(uint32_t id) {
       return "too many functions";
     case FunctionError::broken_chain:
       return "frames missing";
+    case FunctionError::late:
+      return "not named in time";
   }
   return nullptr;
 }

@@ -21,6 +21,7 @@ enum class FunctionError : uint32_t {
   unreadable = 3,    // what was read makes no sense
   limited = 4,       // too many functions
   broken_chain = 5,  // frames could not be followed
+  late = 6,          // reading took longer than the sample waits
 };
 constexpr uint32_t kFirstFunctionId = 16;
 constexpr uint32_t id_of(FunctionError error) {

@@ -90,7 +90,7 @@ TEST(Functions, KnowNoNumberThatWasNotGiven) {
 
 TEST(Functions, HaveASentenceForEachError) {
   for (const auto error : {FunctionError::gone, FunctionError::replaced, FunctionError::unreadable,
-                           FunctionError::limited, FunctionError::broken_chain})
+                           FunctionError::limited, FunctionError::broken_chain, FunctionError::late})
     EXPECT_NE(function_error_text(id_of(error)), nullptr);
   EXPECT_EQ(function_error_text(0), nullptr);
   EXPECT_EQ(function_error_text(6), nullptr);
