@@ -4,6 +4,7 @@
 #include <kj/debug.h>
 #include <malloc.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "processor/capture/capture_writer.h"
 #include "processor/daemon.h"
@@ -63,6 +64,8 @@ Result<int> run(const ProcessorOptions& options) {
   };
   const auto ran = session.run();
   if (capture) TRY(capture->finish());
+  // All is written, and the launcher learns it, even if a thread that waits for a hanging read keeps us from ending.
+  if (options.summary_fd >= 0) close(options.summary_fd);
   if (!ran) return Error(ran.error());
   return failed == 0 ? 0 : 1;
 }

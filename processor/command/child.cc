@@ -19,6 +19,9 @@
 namespace splitprof {
 namespace {
 
+// How long a killed child may take; one that hangs in the kernel is left to init.
+constexpr int kKilledMs = 3000;
+
 // Whatever our own caller left open must not reach a daemon. CLOSE_RANGE_CLOEXEC came with 5.11; before, one by one.
 void close_on_exec_from_3() {
   constexpr unsigned kCloseRangeCloexec = 4;
@@ -111,7 +114,7 @@ Child& Child::operator=(Child&& other) noexcept {
 Child::~Child() {
   if (ended_) return;
   signal(SIGKILL);
-  while (wait4(pid_, &status_, 0, nullptr) < 0 && errno == EINTR) continue;
+  wait_ms(kKilledMs);
 }
 
 void Child::release() {

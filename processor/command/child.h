@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A process that this one has started: the two daemons and COMMAND. It inherits standard streams and the descriptors
-// that are named, nothing else. Ended at the latest by the destructor.
+// that are named, nothing else. Killed at the latest by the destructor.
 #pragma once
 
 #include <kj/io.h>
@@ -41,7 +41,7 @@ class Child {
   bool has_ended();
   // Waits at most so long; true: it has ended.
   bool wait_ms(int timeout_ms);
-  // What a shell would say: the exit status, or 128 + signal. Only after the end.
+  // What a shell would say: the exit status, or 128 + signal; 0 before the end.
   int exit_status() const;
   std::string describe_end() const;  // "exit status 1", "signal 9 (Killed)"
   const rusage& usage() const { return usage_; }

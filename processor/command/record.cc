@@ -29,6 +29,9 @@ namespace {
 
 // Symbols of a large host are read after the last sample; nobody waits longer than this for the outputs.
 constexpr int kFinishSeconds = 120;
+// A processor closes its summary when all is written. One whose thread hangs in a read of a profiled process's memory
+// (a page of a file system that does not answer) cannot end then, not by SIGKILL either.
+constexpr int kProcessorEndMs = 3000;
 // The sampler ends by itself once its peer is gone.
 constexpr int kSamplerEndMs = 3000;
 constexpr int kCommandEndMs = 2000;
@@ -223,7 +226,10 @@ void Recording::run() {
     each_second();
     if (command_ && command_->has_ended()) stop("COMMAND has ended");
     sampler_->has_ended();  // takes note; the processor then ends by itself, with what it has
-    if (processor_->has_ended() && !summary_open) break;
+    if (!summary_open) {
+      processor_->wait_ms(kProcessorEndMs);
+      break;
+    }
     if (stopped_ns_ != 0 && now_ns() - stopped_ns_ > kFinishSeconds * 1000000000ull) {
       line_.clear();
       std::fprintf(stderr, "splitprof: the processor did not finish within %d s and is killed\n", kFinishSeconds);
@@ -235,7 +241,10 @@ void Recording::run() {
 
 int Recording::finish() {
   if (killed_) processor_->signal(SIGKILL);
-  processor_->wait_ms(kSamplerEndMs);
+  if (!processor_->wait_ms(kSamplerEndMs)) {
+    processor_->signal(SIGKILL);
+    std::fputs("splitprof: the processor ends later: it waits for a page of a profiled process\n", stderr);
+  }
   if (!sampler_->wait_ms(kSamplerEndMs)) sampler_->signal(SIGTERM);
   if (!sampler_->wait_ms(kSamplerEndMs)) sampler_->signal(SIGKILL);
   sampler_->wait_ms(kSamplerEndMs);

@@ -21,6 +21,7 @@ import python_truth
 
 HZ = 997
 SETTLING_SECONDS, SECONDS = 2, 2
+SECONDS_OF = {"fuse_names": 12, "fuse_type": 12}  # after ten a worker that hangs is replaced
 PYTHON = Path("/usr/bin/python3")
 # Is known by the time that SIGUSR1 comes, and forks then: a child has its names from its first sample on.
 HONEST = """
@@ -64,8 +65,8 @@ LIES = {
     "uffd_names": ((13,), {"functions_unreadable", UNREADABLE, "own_leaf"}),  # a read of `mem` does not wait for an answer
     "uffd_frames": ((8, 13), {"interpreter_unreadable", MISSING}),
     "uffd_type": ((13,), {"runtimes_not_begun"}),
-    "fuse_names": ((13,), {"functions_gone", GONE}),  # waits, and so does the worker
-    "fuse_type": ((13,), set()),
+    "fuse_names": ((13,), {"functions_gone", GONE, "jobs_abandoned"}),  # waits, and so does a worker
+    "fuse_type": ((13,), {"jobs_abandoned"}),
     "million_codes": ((11, 13), {"functions_forgotten|functions_gone", "own_leaf"}),
     "huge_offsets": ((13,), {"runtimes_not_located"}),
     "far_offsets": ((13,), {"interpreter_no_thread"}),
@@ -153,11 +154,14 @@ class PythonHostile(harness.LiveTest):
                 time.sleep(SETTLING_SECONDS)
                 honest.process.send_signal(signal.SIGUSR1)
                 bystander = int(honest.process.stdout.readline())
-                time.sleep(SECONDS)
+                time.sleep(SECONDS_OF.get(lie, SECONDS))
                 spent = spent[0] + cpu_seconds(liar.process.pid), cpu_seconds(bystander)
                 self.assertIsNone(liar.process.poll(), "the liar ended")
                 began = time.monotonic()
-            end_seconds = time.monotonic() - began
+                recorder.process.send_signal(signal.SIGINT)
+                recorder.process.wait(timeout=60)
+                end_seconds = time.monotonic() - began
+                liar.process.kill()  # a processor that waits for a page of it has the pipe open
             recording = harness.Recording(recorder.status, recorder.stderr, json.loads(summary.read_text()), [], SECONDS)
             samples, named, names = frames_by_process(pprof.read(out))
             liars = {liar.name, "second thread"}
