@@ -5,6 +5,7 @@ crashes, hangs or grows, the honest one keeps its names, each lie is counted, an
 have. Prints a table."""
 
 import collections
+import contextlib
 import json
 import os
 import re
@@ -109,7 +110,8 @@ class Liar:
         return self
 
     def __exit__(self, *_):
-        os.killpg(self.process.pid, signal.SIGKILL)  # its child, too
+        with contextlib.suppress(ProcessLookupError):  # it could not lie here, and has ended
+            os.killpg(self.process.pid, signal.SIGKILL)  # its child, too
         self.process.communicate()
 
 
