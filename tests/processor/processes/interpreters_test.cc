@@ -25,7 +25,6 @@ class MadeUp final : public RuntimeInstance {
     function.name = fmt::format("f{}", place.object);
     return function;
   }
-  std::optional<ElfAddress> in_file(uint64_t) const override { return std::nullopt; }
 
  private:
   const RuntimeValue value_;
@@ -80,7 +79,7 @@ class InterpretersTest : public ::testing::Test {
   Functions functions;
   Metrics metrics;
   unsigned changes = 0;
-  Interpreters interpreters{questions, functions, metrics, {}, [this] { ++changes; }};
+  Interpreters interpreters{questions, functions, metrics, [this] { ++changes; }};
   std::shared_ptr<Process> process = std::make_shared<Process>();
 };
 
