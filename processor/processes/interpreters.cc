@@ -10,6 +10,7 @@ namespace {
 
 constexpr size_t kMaxFunctionsOfProcess = 1u << 15;  // then what is known is forgotten, and read again when it is met
 constexpr size_t kMaxInFiles = 1u << 16;
+constexpr uint32_t kDisputed = 0;  // in place of a function
 constexpr size_t kMaxInherited = 1u << 12;
 constexpr size_t kMaxWanted = 4096;          // of one process, waiting for its worker, or with it
 constexpr size_t kNamesOfJob = 256;          // so that a worker is not away with the memory for long
@@ -213,6 +214,10 @@ bool Interpreters::name_frames(const std::shared_ptr<Process>& process, SampleRe
                                                known->memory != nullptr ||
                                                (known->busy_since_ns != 0 && now_ns_ < known->busy_since_ns + kHungNs));
     if (last || (!may_come && known != nullptr)) {
+      if (const uint32_t elsewhere = may_come || known == nullptr ? 0 : find_in_file(*known, key); elsewhere != 0) {
+        name(elsewhere, functions_.line_at(elsewhere, place->position));
+        continue;
+      }
       ++(may_come ? metrics_.functions_late : metrics_.functions_gone);
       name(id_of(may_come ? FunctionError::late : FunctionError::gone), 0);
       continue;
@@ -285,10 +290,15 @@ void Interpreters::on_names(const std::shared_ptr<Process>& process, Names names
       continue;
     }
     ++metrics_.functions_named;
-    const uint32_t function = functions_.intern(std::move(*name.function));
+    const bool is_hidden = name.function->name.empty();
+    const uint32_t function = is_hidden ? kHiddenFunction : functions_.intern(std::move(*name.function));
     known.functions[name.key] = function;
-    if (const auto place = in_file(known, name.key); place && in_files_.size() < kMaxInFiles)
-      in_files_[*place] = function;
+    if (const auto place = in_file(known, name.key); place && in_files_.size() < kMaxInFiles) {
+      const auto [entry, is_new] = in_files_.try_emplace(*place, function);
+      // A process may write over its own copy of the file's data: what two of them tell differently is nobody's name.
+      if (!is_new && entry->second != function && entry->second != kDisputed)
+        entry->second = functions_.find(entry->second) == nullptr ? function : kDisputed;
+    }
   }
   if (!known.wanted.empty()) read_names(process);
   changed_();
@@ -321,13 +331,13 @@ uint32_t Interpreters::find(ProcessInterpreters& known, const Key& key) {
     if (found->second < kFirstFunctionId || functions_.mark_used(found->second)) return found->second;
     known.functions.erase(found);
   }
-  return find_in_file(known, key);
+  return 0;
 }
 
 uint32_t Interpreters::find_in_file(const ProcessInterpreters& known, const Key& key) {
   const auto place = in_file(known, key);
   const auto found = place ? in_files_.find(*place) : in_files_.end();
-  if (found == in_files_.end()) return 0;
+  if (found == in_files_.end() || found->second == kDisputed) return 0;
   if (functions_.mark_used(found->second)) return found->second;
   in_files_.erase(found);
   return 0;

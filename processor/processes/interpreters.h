@@ -57,6 +57,7 @@ class Interpreters {
   const std::function<void()> changed_;
   uint64_t now_ns_ = 1;  // CLOCK_MONOTONIC, as last told; never 0
   // Objects in the data of an executable, which are the same in every process: functions by executable and ELF address.
+  // For processes that are gone; no other relies on what a process told of itself.
   struct InFile {
     uint32_t executable = 0;
     uint64_t address = 0;

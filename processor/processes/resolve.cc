@@ -2,6 +2,7 @@
 #include "processor/processes/resolve.h"
 
 #include "bpf/abi.h"
+#include "processor/runtimes/functions.h"
 
 namespace splitprof {
 namespace {
@@ -56,13 +57,14 @@ void resolve(const SampleRecord& sample, const Process& process, std::vector<Fra
                           .place = static_cast<uint32_t>(word),
                           .address = raw.extra});
         break;
-#define SP_RUNTIME(number, name, type)                            \
-  case number:                                                    \
-    frames.push_back({.kind = Frame::Kind::name,                  \
-                      .return_address = false,                    \
-                      .place = static_cast<uint32_t>(word >> 32), \
-                      .address = static_cast<uint32_t>(word)});   \
-    ++metrics.frames_interpreted;                                 \
+#define SP_RUNTIME(number, name, type)                               \
+  case number:                                                       \
+    if (static_cast<uint32_t>(word >> 32) == kHiddenFunction) break; \
+    frames.push_back({.kind = Frame::Kind::name,                     \
+                      .return_address = false,                       \
+                      .place = static_cast<uint32_t>(word >> 32),    \
+                      .address = static_cast<uint32_t>(word)});      \
+    ++metrics.frames_interpreted;                                    \
     break;
 #include "bpf/runtimes.def"
 #undef SP_RUNTIME

@@ -17,9 +17,10 @@ struct Function {
     uint32_t line = 0;      // 0: no line
     friend bool operator==(const LineEntry&, const LineEntry&) = default;
   };
-  std::string name;              // valid UTF-8, as people read it: with its class or module where the runtime knows
-  std::string file;              // valid UTF-8; empty: unknown
-  uint32_t first_line = 0;       // 0: unknown
+  std::string name;         // valid UTF-8, as people read it: with its class or module where the runtime knows. Empty:
+                            // of the interpreter's own, nothing that people wrote
+  std::string file;         // valid UTF-8; empty: unknown
+  uint32_t first_line = 0;  // 0: unknown
   std::vector<LineEntry> lines;  // by position, strictly ascending; two neighbours never have the same line
   friend bool operator==(const Function&, const Function&) = default;
 

@@ -23,6 +23,8 @@ enum class FunctionError : uint32_t {
   broken_chain = 5,  // frames could not be followed
   late = 6,          // reading took longer than the sample waits
 };
+// A frame that stands for nothing that people wrote: it is left out.
+constexpr uint32_t kHiddenFunction = 15;
 constexpr uint32_t kFirstFunctionId = 16;
 constexpr uint32_t id_of(FunctionError error) {
   return static_cast<uint32_t>(error);

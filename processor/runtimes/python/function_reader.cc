@@ -97,6 +97,8 @@ Result<Function> read_python_function(ProcessMemory& memory, const PythonLayout&
   if (function.name.empty()) function.name = "<no name>";  // code.replace(co_name="") does that
   function.file = TRY(read_python_string(memory, layout, code.file, kMostFileCharacters));
   function.lines = TRY(read_lines(memory, layout, code));
+  // The trampoline that drops what __init__() returned (Python/specialize.c of CPython 3.13, _Py_InitCleanup).
+  if (function.name == "__init__" && function.file == "__init__" && function.first_line == 0) function = {};
 
   // Strings and table belong to the object: if it still is what it was, so are they.
   if (TRY(read_code(memory, layout, place.object)) != code)
