@@ -90,6 +90,9 @@ void Pipeline::on_record(const RecordEvent& event) {
         interpreters_.name_frames(process, *sample, false, processes_.now_ns());
     orderer_.push(sample->time_ns, event.message.size_bytes());
   } else if (const auto* process = std::get_if<ProcessRecord>(&record)) {
+    // A child's samples and events are wanted from now on, not only when its fork has its turn.
+    if (const auto* fork = std::get_if<ProcessRecord::Fork>(&process->event); fork != nullptr && !wanted_.empty())
+      if (wanted_.contains(fork->parent_pid)) wanted_.insert_or_assign(process->pid, 0);
     processes_.on_arrival(*process);
     orderer_.push(process->time_ns, event.message.size_bytes());
   } else if (const auto* loss = std::get_if<LossRecord>(&record)) {

@@ -27,7 +27,7 @@ class MadeUp final : public RuntimeInstance {
   }
 
  private:
-  const RuntimeValue value_;
+  const RuntimeValue value_{.kind = SP_RUNTIME_python};
 };
 
 // Keeps jobs until they may run.

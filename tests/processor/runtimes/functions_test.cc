@@ -93,7 +93,7 @@ TEST(Functions, HaveASentenceForEachError) {
                            FunctionError::limited, FunctionError::broken_chain, FunctionError::late})
     EXPECT_NE(function_error_text(id_of(error)), nullptr);
   EXPECT_EQ(function_error_text(0), nullptr);
-  EXPECT_EQ(function_error_text(6), nullptr);
+  EXPECT_EQ(function_error_text(kHiddenFunction), nullptr);
   EXPECT_EQ(function_error_text(kFirstFunctionId), nullptr);
 }
 

@@ -114,8 +114,10 @@ TEST(SymbolStore, TellsExecutablesApart) {
   EXPECT_EQ(store.module(native(1, kC)).build_id, "abcd");
   EXPECT_EQ(store.module(native(2, kC)).path, "/bin/two");
   EXPECT_EQ(store.module(native(3, kC)).path, "");
-  for (const auto kind : {Frame::Kind::unknown, Frame::Kind::marker, Frame::Kind::python})
+  for (const auto kind : {Frame::Kind::unknown, Frame::Kind::marker})
     EXPECT_TRUE(store.symbolize({.kind = kind, .place = 1, .address = kC}).empty());
+  EXPECT_EQ(name_of(store, {.kind = Frame::Kind::python, .place = 1}), "[cpython: ended before it was named]");
+  EXPECT_EQ(store.module({.kind = Frame::Kind::python, .place = 1}).path, "[cpython]");
 }
 
 TEST(SymbolStore, GivesTheWholeChainInnermostFirst) {
