@@ -54,7 +54,12 @@ ProcessTable::ProcessTable(Questions& questions, Executables& executables, Uploa
 // ---- Samples ----------------------------------------------------------------------------------------------------
 
 void ProcessTable::on_arrival(const SampleRecord& sample) {
-  if (sample.process.value == 0 || by_key_.contains(sample.process)) return;
+  if (sample.process.value == 0) return;
+  if (const auto known = find_key(sample.process); known != nullptr) {
+    if (lacked_list(sample.end) && known->maps == Process::Asked::answered && asked_at_exec_.erase(sample.process) != 0)
+      ask_mappings(known);
+    return;
+  }
   // What ends within milliseconds has no third sample, and what is sampled less often can wait for its turn. But what a
   // script does is seen by those only who know where its interpreter is.
   const uint32_t busy = interpreting_.contains(sample.pid) ? 1 : kSamplesOfABusyProcess;
@@ -322,6 +327,7 @@ void ProcessTable::tick(uint64_t now_ns) {
   });
   if (cgroups_.size() == kMaxCgroups) cgroups_.clear();
   arrivals_.clear();
+  std::erase_if(asked_at_exec_, [this](const ProcessKey& key) { return !by_key_.contains(key); });
   remove_unused_tables();
   executables_.tidy();
 }

@@ -117,6 +117,7 @@ class ProcessTable {
   std::unordered_map<ProcessKey, std::shared_ptr<Process>> by_key_;
   std::unordered_map<ProcessKey, uint32_t> arrivals_;  // samples of processes not known yet, in this second
   std::unordered_map<Pid, uint64_t> exits_;            // that have arrived, and whose turn is still to come
+  std::unordered_set<ProcessKey> asked_at_exec_;       // before the loader had mapped their libraries
   std::unordered_set<Pid> interpreting_;               // have mapped an interpreter, by what has arrived
   std::unordered_map<uint64_t, std::string> cgroups_;  // texts, by the id that samples carry
 };

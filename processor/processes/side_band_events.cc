@@ -29,8 +29,10 @@ void ProcessTable::on_arrival(const ProcessRecord& event) {
     if (exits_.size() < kMaxExits) exits_[event.pid] = event.time_ns;
   } else if (std::holds_alternative<ProcessRecord::Taken>(event.event) && interpreting_.contains(event.pid)) {
     // It has hardly begun: told of its interpreter now, the kernel knows it at the first sample.
-    if (event.process.value != 0 && !by_key_.contains(event.process) && early_.take(now_ns_))
+    if (event.process.value != 0 && !by_key_.contains(event.process) && early_.take(now_ns_)) {
+      asked_at_exec_.insert(event.process);
       ask_mappings(add_key(event.pid, 0, event.process));
+    }
   }
 }
 
