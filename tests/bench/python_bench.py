@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Python frames cost: in BPF, in the processor, and in its memory. The part `python` of run.py."""
 
+import collections
 import contextlib
 import json
 import os
@@ -69,13 +70,14 @@ def costs(bench, folder, pids, rounds=0):
                           *map(str, pids)], capture_output=True, text=True)
     if run.returncode != 0:
         sys.exit(run.stderr)
-    return json.loads(run.stdout)
+    return json.loads(run.stdout.splitlines()[-1])  # lines of the log stand before it
 
 
 def shares(path, wanted=lambda line: True):
     """Of the samples in a folded file whose line is wanted: how many, per cent that are whole, per cent without a Python
     frame that has no name."""
     total = whole = named = 0
+    why_not = collections.Counter()
     for line in Path(path).read_text(errors="replace").splitlines():
         text, count = line.rsplit(" ", 1)
         frames = text.split(";")[1:]
@@ -83,10 +85,14 @@ def shares(path, wanted=lambda line: True):
             continue
         total += int(count)
         whole += 0 if any(MARKER.match(f) for f in frames) else int(count)
-        named += 0 if any(UNNAMED.match(f) for f in frames) else int(count)
+        unnamed = next((f for f in frames if UNNAMED.match(f)), None)
+        named += 0 if unnamed else int(count)
+        if unnamed:
+            why_not[unnamed] += int(count)
     if not total:
         sys.exit(f"{path} has no sample of the program")
-    return {"samples": total, "whole": 100 * whole / total, "named": 100 * named / total}
+    return {"samples": total, "whole": 100 * whole / total, "named": 100 * named / total,
+            "why_not": ", ".join(f"{n} × {why}" for why, n in why_not.most_common(2))}
 
 
 def bench_stacks(bench):
@@ -183,7 +189,8 @@ def watch_memory(bench, name, hz, seconds, command, wanted):
     bench.add(f"RSS of the processor, daemon, {hz} Hz, {name}", "MiB", [look[1] for look in last])
     began, ended = min(looks), max(looks)
     bench.add(f"CPU of the processor, daemon, {hz} Hz, {name}", "%", [100 * (looks[ended][2] - looks[began][2]) / (ended - began)])
-    bench.add(f"samples named, {name}", "%", [share["named"]], f"of {share['samples']}; {share['whole']:.3f} % whole")
+    bench.add(f"samples in it that are named, {hz} Hz, {name}", "%", [share["named"]],
+              f"of {share['samples']}; {share['whole']:.3f} % whole" + (f"; {share['why_not']}" if share["why_not"] else ""))
 
 
 def bench_memory(bench):
@@ -198,35 +205,50 @@ def bench_memory(bench):
                  lambda text: "made_" in text or "[cpython: " in text)
 
 
-def bench_crowd(bench):
-    """Fifty programs that are busy when they are met, all at once."""
-    lasts, helds, lags, named, whole = [], [], [], [], []
+def worker(folder, number, pause):
+    """A script of ten functions of its own, which pauses so many times as long as it works."""
+    path = Path(folder) / f"worker_{number:02}.py"
+    text = "import time\n"
+    for i in range(8):
+        text += f"def step_{number:02}_{i}(n):\n    return step_{number:02}_{i + 1}(n)\n"
+    text += f"def step_{number:02}_8(n):\n    return sum(i * i for i in range(n))\n"
+    text += f"print('ready', flush=True)\nwhile True:\n    began = time.monotonic()\n    step_{number:02}_0(2000)\n"
+    text += f"    time.sleep({pause} * (time.monotonic() - began))\n" if pause else ""
+    path.write_text(text)
+    return path
+
+
+def crowd(bench, name, hz, pause):
+    """Fifty programs that run when they are met, all at once."""
+    lasts, helds, lags, named, whole, cpu = [], [], [], [], [], []
     remark = ""
     for _ in range(1 if bench.quick else 3):
         with tempfile.TemporaryDirectory(prefix="splitprof-bench-") as folder:
-            commands = []
-            for number in range(50):
-                script = Path(folder) / f"worker_{number:02}.py"
-                lines = [f"def step_{number:02}_{i}(n):\n    return step_{number:02}_{i + 1}(n)\n" for i in range(8)]
-                lines.append(f"def step_{number:02}_8(n):\n    return sum(i * i for i in range(n))\n")
-                script.write_text("\n".join(lines) + f"\nprint('ready', flush=True)\nwhile True:\n    step_{number:02}_0(2000)\n")
-                commands.append([DEBIAN, script])
-            with programs(*commands, ready=True) as started:
+            with programs(*[[DEBIAN, worker(folder, number, pause)] for number in range(50)], ready=True) as started:
                 pids = [p.pid for p in started]
-                finish(record(bench, folder, 10, "-F", 997))
+                finish(record(bench, folder, 10, "-F", hz))
             found = costs(bench, folder, pids)
             share = shares(f"{folder}/out.folded", lambda text: "worker_" in text or "step_" in text or "[cpython" in text)
+            summary = json.loads(Path(f"{folder}/summary.json").read_text())
+            cpu.append(sum(p["cpu_user_ns"] + p["cpu_system_ns"] for p in summary["processes"]) / 1e6)
             lasts.append(found["last_name_ms"])
             helds.append(found["most_held"])
             lags.append(found["lag_ms"]["p99"])
             named.append(share["named"])
             whole.append(share["whole"])
             remark = f"{found['samples']} samples of them, {found['functions']} functions, {found['samples_held']} samples waited"
-    bench.add("50 programs met at once, first sample to last name", "ms", lasts, remark)
-    bench.add("50 programs met at once, most samples that waited", "samples", helds)
-    bench.add("50 programs met at once, sample to the tick after it was taken in, 99 %", "ms", lags, "ticks are 100 ms apart")
-    bench.add("50 programs met at once, samples named", "%", named)
-    bench.add("50 programs met at once, samples whole", "%", whole)
+    name = f"50 programs met at once, {name}, {hz} Hz"
+    bench.add(f"{name}: first sample with Python frames to last name", "ms", lasts, remark)
+    bench.add(f"{name}: most samples that waited", "samples", helds)
+    bench.add(f"{name}: sample to the tick after it was taken in, 99 %", "ms", lags, "ticks are 100 ms apart")
+    bench.add(f"{name}: samples named", "%", named)
+    bench.add(f"{name}: samples whole", "%", whole)
+    bench.add(f"{name}: CPU time of all processes", "ms", cpu, "10 s")
+
+
+def bench_crowd(bench):
+    crowd(bench, "each busy for 2 % of the time", 997, 49)
+    crowd(bench, "each busy all the time", 97, 0)
 
 
 def bench_threads(bench):
