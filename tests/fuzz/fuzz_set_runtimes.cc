@@ -38,7 +38,7 @@ void check_bounds(const sp_runtime& runtime) {
   const uint64_t from_two_gib_below = runtime.tls_value + (uint64_t{1} << 31);
   if (runtime.tls_access == SP_TLS_OFFSET)
     CHECK(from_two_gib_below <= uint64_t{1} << 32);
-  else
+  else if (runtime.tls_access != SP_TLS_GOT_PAIR)  // whose upper bits are a distance
     CHECK(runtime.tls_value < uint64_t{1} << 48);
   CHECK(runtime.storage_offset >= -65536 && runtime.storage_offset <= 65536);
   for (size_t i = 0; i < SP_MAX_RUNTIME_FIELDS; ++i) {

@@ -49,8 +49,9 @@ __attribute__((cold, noinline)) static void unlikely(uint64_t* stack) {
 }
 
 EXPORTED uint64_t _PyEval_EvalFrameDefault(volatile uint64_t* code) {
-  uint64_t stack[40] = {0}, at = 0;
+  uint64_t stack[40], at = 0;
 
+  __asm__("" : "=m"(stack)); /* no zeros: compilers write them with memset, and this program has no C library */
   for (;;) {
     switch (*code++) {
       case 0:

@@ -27,7 +27,7 @@ namespace {
 
 constexpr std::string_view kNames[] = {"splitprof_named_function",     "splitprof_named_object",
                                        "splitprof_named_thread_local", "splitprof_hidden_function",
-                                       "splitprof_no_such_name",       "pthread_create"};
+                                       "splitprof_no_such_name",       "dladdr"};  // no name that a sanitizer defines
 
 struct OpenFile {
   explicit OpenFile(const char* path) : file(LocalFile::open_path(path).value()), elf(ElfFile::open(*file).value()) {}

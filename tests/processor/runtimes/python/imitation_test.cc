@@ -52,6 +52,13 @@ void expect_sound(const RuntimeValue& value) {
 #undef SP_FIELD
 }
 
+// Of the imitation's loop: GCC moves what is unlikely away, Clang does that only where a profile says so.
+#ifdef __clang__
+constexpr size_t kParts = 1;
+#else
+constexpr size_t kParts = 2;
+#endif
+
 class Imitation : public ::testing::TestWithParam<int> {};
 
 TEST_P(Imitation, IsFoundBySymbolTableAndCode) {
@@ -63,7 +70,7 @@ TEST_P(Imitation, IsFoundBySymbolTableAndCode) {
   ASSERT_TRUE(found) << found.error().message;
   ASSERT_NE(*found, nullptr);
   EXPECT_EQ((*found)->version(), "3." + std::to_string(GetParam()) + ".5");
-  EXPECT_EQ(static_cast<const PythonFile&>(**found).facts().loops.size(), 2u);
+  EXPECT_EQ(static_cast<const PythonFile&>(**found).facts().loops.size(), kParts);
   for (const uint64_t bias : {uint64_t{0}, uint64_t{0x7f1234560000}}) {
     // Its pointers are right without a bias only: with one the type's name is nowhere.
     const auto instance = look_into(bytes, bias);
