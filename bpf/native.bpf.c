@@ -313,6 +313,42 @@ static __always_inline int sp_apply_rule(struct sp_walk *walk, const struct sp_r
 	return 0;
 }
 
+/* Before the first step: what is known of mappings and rules is that of another walk. */
+static __always_inline void sp_begin_native(struct sp_walk *walk)
+{
+	int i;
+
+	walk->mapping_start = 0;
+	walk->mapping_bytes = 0;
+	walk->by_pointer = 0;
+	for (i = 0; i < SP_MEMOS; i++)
+		walk->memos[i].pc = 0;
+}
+
+static __always_inline struct sp_memo *sp_memo_of(struct sp_walk *walk)
+{
+	return &walk->memos[(walk->pc ^ walk->pc >> 4) & (SP_MEMOS - 1)];
+}
+
+/* The number of the rule at pc, found now or earlier in this walk; negative after sp_stop. */
+static __always_inline int sp_rule_at_pc(struct sp_walk *walk)
+{
+	struct sp_memo *memo = sp_memo_of(walk);
+	int number;
+
+	if (memo->pc == walk->pc && !walk->exact)
+		return memo->rule;
+	if (walk->pc - walk->mapping_start >= walk->mapping_bytes && sp_find_mapping(walk))
+		return -1;
+	number = sp_find_row(walk);
+	if (number > SP_RULE_NONE && !walk->exact) {
+		memo = sp_memo_of(walk);
+		memo->pc = walk->pc;
+		memo->rule = number;
+	}
+	return number;
+}
+
 /* One frame: record it, find its rule, go to its caller. Not 0: the walk is over. */
 static __always_inline int native_step(struct sp_walk *walk)
 {
@@ -326,12 +362,7 @@ static __always_inline int native_step(struct sp_walk *walk)
 		return 0;
 	walk->in_loop = 0;
 	sp_push(walk, SP_FRAME_HEADER(SP_FRAME_NATIVE, 1, flags, 0), walk->pc);
-	if (walk->pc - walk->mapping_start >= walk->mapping_bytes) {
-		result = sp_find_mapping(walk);
-		if (result)
-			return result;
-	}
-	number = sp_find_row(walk);
+	number = sp_rule_at_pc(walk);
 	if (number < 0)
 		return 1;
 	if (number == SP_RULE_NONE && walk->mapping_table && sp_at_trampoline(walk)) {

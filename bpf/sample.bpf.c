@@ -58,6 +58,7 @@ static __always_inline int find_process(struct sp_walk *walk, struct task_struct
 	walk->n_mappings = proc->n_mappings;
 	walk->list_generation = proc->generation;
 	walk->thread_pointer = BPF_CORE_READ(task, thread.fsbase);
+	sp_begin_native(walk);
 	sp_begin_interpreters(walk, proc->runtimes);
 	return 0;
 }
@@ -93,9 +94,6 @@ static __always_inline int take_sample(struct bpf_perf_event_data *context)
 	sample->stack_bytes = 0;
 	sample->n_registers = 0;
 	bpf_get_current_comm(sample->comm, sizeof(sample->comm));
-	walk->mapping_bytes = 0;
-	walk->mapping_start = 0;
-	walk->by_pointer = 0;
 	walk->steps = 0;
 	walk->has_news = 0;
 

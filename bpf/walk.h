@@ -15,6 +15,7 @@
 /* What an interpreter's own frames may take when the native walk has ended early, perhaps because of its time. */
 #define SP_MAX_DRAIN_NS 200000
 #define SP_MAX_LOOPS 8 /* code ranges of all of a process's interpreters */
+#define SP_MEMOS 16    /* a power of 2 */
 
 #define SP_DATA_BYTES (SP_MAX_CELLS * 16 + SP_MAX_KERNEL_FRAMES * 8 + SP_MAX_REGISTERS * 8 + SP_MAX_STACK_BYTES)
 
@@ -37,6 +38,12 @@ struct sp_loop {
 	__u32 kind;   /* enum sp_runtime_kind */
 };
 
+/* What a return address was last found to need, in this walk: recursions come by the same ones again and again. */
+struct sp_memo {
+	__u64 pc; /* 0: nothing */
+	__u64 rule;
+};
+
 struct sp_walk {
 	__u64 pc, sp, fp;
 	__u64 lr;			   /* arm64: valid in the innermost frame, and after a signal */
@@ -50,6 +57,7 @@ struct sp_walk {
 	__u32 exact;	  /* pc is an instruction, not where a call returns to */
 	__u32 by_pointer; /* pc was found by frame pointer */
 	__u32 steps;
+	struct sp_memo memos[SP_MEMOS];
 	/* Interpreters of the process. */
 	__u64 thread_pointer;
 	struct sp_cursor cursors[SP_MAX_PROCESS_RUNTIMES];

@@ -6,6 +6,7 @@
 void sp_host_steps(struct sp_walk* walk, __u32 max_steps) {
   __u32 i;
 
+  sp_begin_native(walk);
   walk->sample.end = SP_COUNT_too_many_frames;
   for (i = 0; i < max_steps; i++)
     if (sp_step(walk)) return;

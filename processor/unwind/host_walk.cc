@@ -50,14 +50,11 @@ uint32_t HostWalk::walk(const StackCopy& stack) {
 #endif
   walk.registers_known = 1;
   walk.exact = 1;
-  walk.by_pointer = 0;
   walk.steps = 0;
   walk.unwinder = 0;
   walk.in_loop = 0;
   walk.draining = 0;
   for (auto& cursor : walk.cursors) cursor.runtime = 0;
-  walk.mapping_start = 0;
-  walk.mapping_bytes = 0;
   walk.sample.time_ns = 0;
   walk_on_host(walk, *this, kMaxSteps);
   stack_ = {};

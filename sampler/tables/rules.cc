@@ -33,19 +33,19 @@ std::optional<uint16_t> Rules::acquire(const sp_rule& rule) {
     return known->second.number;
   }
   uint16_t number = 0;
-  if (!free_.empty()) {
-    number = free_.back();
-  } else if (values_.size() < SP_MAX_RULES) {
+  const bool is_new = values_.size() < SP_MAX_RULES;
+  if (is_new)
     number = static_cast<uint16_t>(values_.size());
-  } else {
+  else if (!free_.empty())
+    number = free_.front();
+  else
     return std::nullopt;
-  }
   const uint32_t key = number;
   if (bpf_map_update_elem(map_, &key, &rule, BPF_ANY) < 0) return std::nullopt;
-  if (!free_.empty())
-    free_.pop_back();
-  else
+  if (is_new)
     values_.push_back(0);
+  else
+    free_.pop();
   values_[number] = value;
   by_value_.emplace(value, Entry{number, 1});
   return number;
@@ -56,7 +56,7 @@ void Rules::release(uint16_t number) {
   CHECK(known != by_value_.end() && known->second.number == number);
   if (--known->second.references) return;
   by_value_.erase(known);
-  free_.push_back(number);
+  free_.push(number);
 }
 
 bool Rules::valid(const sp_rule& rule) {

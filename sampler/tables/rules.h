@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <queue>
 #include <unordered_map>
 #include <vector>
 
@@ -31,7 +32,7 @@ class Rules {
   int map_;
   std::unordered_map<uint64_t, Entry> by_value_;
   std::vector<uint64_t> values_;  // by number
-  std::vector<uint16_t> free_;
+  std::queue<uint16_t> free_;     // used again as late as can be: a walk in progress may still hold one
 };
 
 }  // namespace splitprof

@@ -122,6 +122,7 @@ sp_chunk* HostWorld::find_chunk(uint32_t slot) {
   return slot < chunks.size() ? chunks[slot].get() : nullptr;
 }
 sp_executable* HostWorld::find_executable(uint32_t index) {
+  ++table_looks;
   return index < executables.size() ? &executables[index] : nullptr;
 }
 sp_rule* HostWorld::find_rule(uint32_t number) {

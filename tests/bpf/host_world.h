@@ -42,6 +42,7 @@ class HostWorld final : public HostEnvironment {
   std::vector<sp_rule> rules;
   std::vector<sp_runtime> runtimes;  // by number
   std::array<uint64_t, SP_COUNT_MAX> counters{};
+  uint64_t table_looks = 0;  // how often a table was looked for
 
   bool read_user(uint64_t address, std::span<std::byte> into) override;
   uint64_t now_ns() override { return clock_ns += ns_per_look; }

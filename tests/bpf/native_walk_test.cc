@@ -214,6 +214,32 @@ TEST_F(NativeWalk, GoesOnOnAnotherStackThatLiesBelow) {
   EXPECT_EQ(walk_->sample.end, SP_COUNT_complete);
 }
 
+TEST_F(NativeWalk, LooksOnceForWhatARecursionReturnsTo) {
+  Captured captured{walk_.get(), &world_, {}};
+  recurse(700, captured);
+  EXPECT_EQ(walk_->sample.end, SP_COUNT_complete);
+  EXPECT_GT(walk_->sample.n_cells, 700u);
+  EXPECT_LT(world_.table_looks, 100u);
+}
+
+TEST_F(NativeWalk, KnowsNothingOfAnEarlierWalk) {
+  const std::array<uint64_t, 2> stack = {0x10010, 0};
+  const sp_rule call{.cfa = SP_CFA_SP, .saved = SP_RULE_SAVED(SP_FP_SAME, SP_RA_CFA_8), .cfa_offset = 8};
+  for (const bool is_outermost : {false, true, false}) {
+    SCOPED_TRACE(is_outermost);
+    const sp_mapping code{0x10000, 0, 16, world_.install(table_of(is_outermost ? sp_rule{.cfa = SP_CFA_END} : call))};
+    world_.set_mappings(*walk_, {&code, 1});
+    walk_->sample = {};
+    walk_->pc = 0x10020;
+    walk_->sp = reinterpret_cast<uint64_t>(stack.data());
+    walk_->exact = 0;
+    walk_on_host(*walk_, world_);
+    const std::vector<uint64_t> alone = {0x10020}, both = {0x10020, 0x10010};
+    EXPECT_EQ(frames(), is_outermost ? alone : both);
+    EXPECT_EQ(walk_->sample.end, is_outermost ? SP_COUNT_complete : SP_COUNT_pc_zero);
+  }
+}
+
 TEST_F(NativeWalk, FindsAFrameByARegisterThatNobodySaves) {
   for (const unsigned number : {0, 3}) {  // rax, and rbx, which the innermost function may have saved
     SCOPED_TRACE(number);
@@ -229,7 +255,6 @@ TEST_F(NativeWalk, FindsAFrameByARegisterThatNobodySaves) {
     const sp_mapping code{0x10000, 0, 16, world_.install(table)};
     world_.set_mappings(*walk_, {&code, 1});
     walk_->sample = {};
-    walk_->mapping_bytes = 0;
     walk_->pc = 0x10300;
     walk_->sp = sp;
     walk_->fp = 0;
@@ -274,7 +299,6 @@ TEST_F(NativeWalk, KnowsASignalTrampolineByItsCodeWhereNoRowDescribesIt) {
     SCOPED_TRACE(has_code);
     code[8] = has_code ? 0x05 : 0x06;
     walk_->sample = {};
-    walk_->mapping_bytes = 0;
     world_.set_mappings(*walk_, {&elsewhere, 1});
     walk_->pc = start;
     walk_->sp = reinterpret_cast<uint64_t>(signal_frame.data());

@@ -147,9 +147,7 @@ std::string PythonWorld::walk(uint32_t max_steps) {
   state->sp = sp_;
   state->fp = fp_;
   state->exact = 1;
-  state->by_pointer = 0;
   state->registers_known = 0;
-  state->mapping_bytes = 0;
   state->steps = 0;
   state->thread_pointer = kThreadPointer;
   references.resize(SP_MAX_PROCESS_RUNTIMES);

@@ -107,7 +107,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   walk.list = SP_REF(0, 0);
   walk.list_generation = 1;
   walk.n_mappings = 1;
-  walk.mapping_bytes = 0;
   walk.pc = input.take<uint64_t>();
   walk.sp = input.take<uint64_t>();
   walk.fp = input.take<uint64_t>();
@@ -116,7 +115,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   process.memory = input.take_bytes(1 << 16);
   walk.registers_known = 0;
   walk.exact = 1;
-  walk.by_pointer = 0;
   walk.steps = 0;
   walk.sample = {};
 

@@ -150,8 +150,12 @@ TEST_F(Tables, EqualRulesShareOneNumberUntilTheLastUserIsGone) {
   EXPECT_EQ(rules_->acquire(rule), first);
   rules_->release(*first);
   rules_->release(*first);
-  const auto other = rules_->acquire({.cfa = SP_CFA_FP, .saved = 0, .fp_offset = 0, .cfa_offset = 16});
-  EXPECT_EQ(other, first) << "the number is free for others";
+  // Free for others, and the last to be taken: BPF may still be going by it.
+  for (uint32_t number = *first + 1u; number < SP_MAX_RULES; ++number)
+    ASSERT_EQ(rules_->acquire({.cfa = SP_CFA_FP, .cfa_offset = static_cast<int>(number)}), number);
+  const sp_rule last{.cfa = SP_CFA_FP, .cfa_offset = 0};
+  EXPECT_EQ(rules_->acquire(last), first);
+  EXPECT_FALSE(rules_->acquire({.cfa = SP_CFA_SP, .cfa_offset = 1})) << "all are taken";
 }
 
 TEST_F(Tables, ForkedChildrenShareAListUntilTheyGetTheirOwn) {
