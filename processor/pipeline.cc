@@ -35,7 +35,9 @@ Pipeline::Pipeline(Input& input, Metrics& metrics, Options options)
       profile_(make_profile()) {
   processes_.on_change = [this] { may_release_ = true; };
   processes_.on_mapped = [this](const std::shared_ptr<Process>& process) { to_look_at_.push_back(process); };
-  processes_.on_forked = [this](const Process& parent, Process& child) { interpreters_.inherit(parent, child); };
+  processes_.on_forked = [this](const Process& parent, const std::shared_ptr<Process>& child) {
+    interpreters_.inherit(parent, child);
+  };
   for (const Pid pid : options_.only) wanted_.emplace(pid, 0);
 }
 
@@ -56,9 +58,10 @@ void Pipeline::on_event(Event event) {
 void Pipeline::look_for_interpreters() {
   std::erase_if(to_look_at_, [this](const auto& process) {
     const bool lives = processes_.lives(*process);
-    if (lives && !processes_.ready(*process)) return false;
-    if (lives) interpreters_.look_at(process, lives, processes_.now_ns());
-    return true;
+    if (!lives) return true;
+    const bool complete = processes_.ready(*process);
+    interpreters_.look_at(process, complete, lives, processes_.now_ns());
+    return complete;
   });
 }
 
@@ -135,7 +138,7 @@ void Pipeline::on_sample(SampleRecord& sample) {
   if (sample.process.value == 0) ++metrics_.samples_without_process;
   const auto process = processes_.process_of(sample);
   if (!processes_.ready(*process)) return hold(process, sample);
-  interpreters_.look_at(process, processes_.lives(*process), processes_.now_ns());
+  interpreters_.look_at(process, true, processes_.lives(*process), processes_.now_ns());
   if (!interpreters_.name_frames(process, sample, false, processes_.now_ns())) return hold(process, sample);
   const auto outcome = rewalk_.improve(sample, *process, false);
   if (outcome == Rewalk::Outcome::waits) return hold(process, sample);
@@ -205,7 +208,7 @@ void Pipeline::flush_held() {
 void Pipeline::release(Held& held, bool last) {
   const bool ready = processes_.ready(*held.process);
   if (last && !ready) metrics_.samples_held_too_long += held.samples.size();
-  if (ready) interpreters_.look_at(held.process, processes_.lives(*held.process), processes_.now_ns());
+  if (ready) interpreters_.look_at(held.process, true, processes_.lives(*held.process), processes_.now_ns());
   std::erase_if(held.samples, [&](SampleRecord& sample) {
     const size_t bytes = bytes_of(sample);
     if (!interpreters_.name_frames(held.process, sample, last, processes_.now_ns())) return false;

@@ -23,7 +23,7 @@ namespace splitprof {
 namespace {
 
 constexpr auto kDrainEvery = 100 * kj::MILLISECONDS;
-constexpr uint32_t kPreparedChunks = 2;    // 512 KiB of tables: libc and what a small load needs besides
+constexpr uint32_t kPreparedChunks = 4;    // 1 MiB of tables: libc, libcrypto, an interpreter and what they load
 constexpr unsigned kTicksPerSweep = 20;    // mapping lists of ended processes: every 2 s
 constexpr unsigned kTicksPerHotplug = 10;  // CPUs that came or went: every second
 

@@ -74,6 +74,7 @@ std::shared_ptr<MappedFile> Executables::find_or_open(const MappedFileKey& key, 
   auto mapped = replace(key);
   ++metrics_.files_asked;
   mapped->state = MappedFile::State::opening;
+  mapped->sampled = by.sampled;
   questions_.ask(AskMappedFile{by.process, by.start, by.end}, [this, mapped, now_ns](Result<AnswerValue> answer) {
     auto file = answer_as<std::unique_ptr<ReadableFile>>(std::move(answer));
     const auto identity = file ? (*file)->identity() : FileIdentity{};
@@ -203,7 +204,7 @@ void Executables::on_file(const std::shared_ptr<MappedFile>& mapped, Result<std:
   executable->last_used_ns = now_ns;
   if (executable->table == Executable::Table::none) {
     executable->file = std::move(*file);
-    load(*executable);
+    load(*executable, mapped->sampled);
   } else if (executable->file == nullptr && executable->loaded && executable->table != Executable::Table::compiling) {
     executable->file = std::move(*file);
     if (executable->wanted) want_table(*executable);
@@ -262,7 +263,7 @@ void Executables::inspect(const ElfFile& elf, const std::string& path, std::span
   }
 }
 
-void Executables::load(Executable& executable) {
+void Executables::load(Executable& executable, bool sampled) {
   executable.table = Executable::Table::compiling;
   questions_.start(work(
       [file = std::move(executable.file), hash = hash_ && executable.htl_hash.empty(), path = executable.path,
@@ -281,7 +282,8 @@ void Executables::load(Executable& executable) {
         loaded.table = compile_table(*elf);
         return loaded;
       },
-      [this, &executable](Loaded loaded) { on_loaded(executable, std::move(loaded)); }, executable.identity.size));
+      [this, &executable](Loaded loaded) { on_loaded(executable, std::move(loaded)); },
+      sampled ? 0 : executable.identity.size));
 }
 
 void Executables::on_loaded(Executable& executable, Loaded loaded) {

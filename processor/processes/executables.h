@@ -56,6 +56,7 @@ struct MappedFile {
   MappedFileKey key;
   State state = State::unopened;
   bool gone = false;                 // refused only because the process that was asked had ended
+  bool sampled = false;              // see OpenBy
   Executable* executable = nullptr;  // when opened or refused
   uint64_t answered_ns = 0;          // CLOCK_MONOTONIC
 
@@ -72,6 +73,7 @@ struct MappedFile {
 struct OpenBy {
   ProcessKey process;  // 0: nothing to open with
   RuntimeAddress start, end;
+  bool sampled = false;  // the process was in that file when it was met: it is looked into before others
 };
 
 class Executables {
@@ -119,7 +121,7 @@ class Executables {
                FileIdentity identity, uint64_t now_ns);
   void refuse(MappedFile& mapped, bool gone, uint64_t now_ns);
   Executable* add(const FileIdentity& identity, const std::string& path);
-  void load(Executable& executable);
+  void load(Executable& executable, bool sampled = false);
   struct Loaded;
   void on_loaded(Executable& executable, Loaded loaded);
   static void inspect(const ElfFile& elf, const std::string& path, std::span<const Runtime* const> runtimes,

@@ -30,6 +30,16 @@ FunctionError error_of(Errc code) {
   return code == Errc::too_large ? FunctionError::limited : FunctionError::unreadable;
 }
 
+// That of its C library.
+ThreadStorage storage_of(const Process& process) {
+  ThreadStorage storage;
+  for (const auto& mapping : process.mappings)
+    if (mapping.file != nullptr && mapping.file->executable != nullptr &&
+        mapping.file->executable->storage.kind != SP_STORAGE_NONE)
+      storage = mapping.file->executable->storage;
+  return storage;
+}
+
 }  // namespace
 
 size_t ProcessInterpreters::Hash::operator()(const Key& key) const {
@@ -57,13 +67,13 @@ struct Interpreters::Names {
 
 // ---- Where they are ----------------------------------------------------------------------------------------------
 
-void Interpreters::look_at(const std::shared_ptr<Process>& process, bool lives, uint64_t now_ns) {
+void Interpreters::look_at(const std::shared_ptr<Process>& process, bool complete, bool lives, uint64_t now_ns) {
   now_ns_ = std::max(now_ns_, now_ns);
   auto* known = process->interpreters.get();
   const bool again = known != nullptr && known->locate_again_ns != 0 && now_ns_ >= known->locate_again_ns;
   if (process->looked_at_mappings == process->mapping_changes && !again) return;
   if (known != nullptr && (known->busy_since_ns != 0 || known->state == State::locating)) return;  // once it is back
-  process->looked_at_mappings = process->mapping_changes;
+  if (complete) process->looked_at_mappings = process->mapping_changes;
   std::vector<ProcessInterpreters::Candidate> candidates;
   for (const auto& mapping : process->mappings) {
     auto* executable = mapping.file == nullptr ? nullptr : mapping.file->executable;
@@ -73,6 +83,7 @@ void Interpreters::look_at(const std::shared_ptr<Process>& process, bool lives, 
         std::find(candidates.begin(), candidates.end(), found) == candidates.end())
       candidates.push_back(found);
   }
+  if (!complete && (candidates.empty() || !lives || (known != nullptr && known->candidates == candidates))) return;
   if (candidates.empty() || process->key.value == 0 || !lives) {
     if (candidates.empty() && known == nullptr) return;
     if (known == nullptr) process->interpreters = std::make_unique<ProcessInterpreters>();
@@ -84,7 +95,8 @@ void Interpreters::look_at(const std::shared_ptr<Process>& process, bool lives, 
   if (known == nullptr) {
     process->interpreters = std::make_unique<ProcessInterpreters>();
     known = process->interpreters.get();
-  } else if (known->candidates == candidates && known->told_kernel && !again) {
+  } else if (known->candidates == candidates && known->storage == storage_of(*process) && known->told_kernel &&
+             !again) {
     return;
   }
   known->candidates = std::move(candidates);
@@ -118,16 +130,12 @@ void Interpreters::locate(const std::shared_ptr<Process>& process) {
     std::shared_ptr<const RuntimeFile> file;
     RuntimePlace place;
   };
-  ThreadStorage storage;
-  for (const auto& mapping : process->mappings)
-    if (mapping.file != nullptr && mapping.file->executable != nullptr &&
-        mapping.file->executable->storage.kind != SP_STORAGE_NONE)
-      storage = mapping.file->executable->storage;
+  known.storage = storage_of(*process);
   std::vector<Place> places;
   for (const auto& candidate : known.candidates)
     for (const auto& file : candidate.executable->runtimes)
       if (places.size() < SP_MAX_PROCESS_RUNTIMES)
-        places.push_back({.file = file, .place = {.bias = candidate.bias, .storage = storage}});
+        places.push_back({.file = file, .place = {.bias = candidate.bias, .storage = known.storage}});
   known.busy_since_ns = now_ns_;
   questions_.start(work(
       [memory = std::move(known.memory), places = std::move(places)]() mutable {
@@ -177,12 +185,14 @@ void Interpreters::on_located(const std::shared_ptr<Process>& process, Located l
   changed_();
 }
 
-void Interpreters::inherit(const Process& parent, Process& child) const {
+void Interpreters::inherit(const Process& parent, const std::shared_ptr<Process>& child) {
   if (parent.interpreters == nullptr || parent.interpreters->instances.empty()) return;
   const auto& known = *parent.interpreters;
-  child.interpreters = std::make_unique<ProcessInterpreters>();
-  child.interpreters->candidates = known.candidates;
-  if (known.functions.size() <= kMaxInherited) child.interpreters->functions = known.functions;
+  child->interpreters = std::make_unique<ProcessInterpreters>();
+  child->interpreters->candidates = known.candidates;
+  if (known.functions.size() > kMaxInherited) return;
+  make_room(child, known.functions.size());
+  child->interpreters->functions = known.functions;
 }
 
 // ---- What frames are called --------------------------------------------------------------------------------------
@@ -274,10 +284,7 @@ void Interpreters::on_names(const std::shared_ptr<Process>& process, Names names
   auto& known = *process->interpreters;
   known.memory = std::move(names.memory);
   known.busy_since_ns = 0;
-  if (known.functions.size() + names.names.size() > kMaxFunctionsOfProcess) {
-    ++metrics_.functions_forgotten;
-    known.functions.clear();
-  }
+  make_room(process, names.names.size());
   for (auto& name : names.names) {
     known.asked.erase(name.key);
     if (!name.function) {
@@ -302,6 +309,33 @@ void Interpreters::on_names(const std::shared_ptr<Process>& process, Names names
   }
   if (!known.wanted.empty()) read_names(process);
   changed_();
+}
+
+// For `n` more functions of the process. What knows too much forgets all of it, and reads again what it meets: a
+// process by itself, or the one that knows most when all together know too much.
+void Interpreters::make_room(const std::shared_ptr<Process>& process, size_t n) {
+  const auto forget = [this](ProcessInterpreters& forgetful) {
+    ++metrics_.functions_forgotten;
+    forgetful.functions.clear();
+  };
+  if (process->interpreters->functions.size() + n > kMaxFunctionsOfProcess) forget(*process->interpreters);
+  with_numbers_[process->number] = process;
+  numbers_ += n;
+  while (numbers_ > max_numbers_) {
+    ProcessInterpreters* largest = nullptr;
+    numbers_ = n;
+    std::erase_if(with_numbers_, [&](const auto& entry) {
+      const auto other = entry.second.lock();
+      auto* known = other == nullptr ? nullptr : other->interpreters.get();
+      if (known == nullptr) return true;
+      numbers_ += known->functions.size();
+      if (largest == nullptr || known->functions.size() > largest->functions.size()) largest = known;
+      return false;
+    });
+    if (numbers_ <= max_numbers_ - max_numbers_ / 8 || largest->functions.empty()) return;  // until the next count
+    forget(*largest);
+    numbers_ = max_numbers_ + 1;  // counts again
+  }
 }
 
 void Interpreters::count_failure(FunctionError error) {

@@ -22,19 +22,25 @@ namespace splitprof {
 class Interpreters {
  public:
   // `changed` is called whenever something that a sample may wait for has come.
-  Interpreters(Questions& questions, Functions& functions, Metrics& metrics, std::function<void()> changed)
-      : questions_(questions), functions_(functions), metrics_(metrics), changed_(std::move(changed)) {}
+  // `max_numbers`: how many numbers of functions may be known of all processes together, some 70 bytes each.
+  Interpreters(Questions& questions, Functions& functions, Metrics& metrics, std::function<void()> changed,
+               size_t max_numbers = 1u << 19)
+      : questions_(questions),
+        functions_(functions),
+        metrics_(metrics),
+        changed_(std::move(changed)),
+        max_numbers_(max_numbers) {}
   Interpreters(const Interpreters&) = delete;
   Interpreters& operator=(const Interpreters&) = delete;
 
-  // Looks for interpreters in a process whose files are known, if it has other mappings than last time.
-  // `lives`: it can be asked.
-  void look_at(const std::shared_ptr<Process>& process, bool lives, uint64_t now_ns);
+  // Looks for interpreters in a process, if it has other mappings than last time. `complete`: all its files are known;
+  // else what an interpreter says without the C library will do for now. `lives`: it can be asked.
+  void look_at(const std::shared_ptr<Process>& process, bool complete, bool lives, uint64_t now_ns);
   // Names the sample's frames of interpreters as far as that can be done now. False: it waits for a worker. Always true
   // with `last`: what has no name then is an error frame.
   bool name_frames(const std::shared_ptr<Process>& process, SampleRecord& sample, bool last, uint64_t now_ns);
   // A forked child begins with what its parent has.
-  void inherit(const Process& parent, Process& child) const;
+  void inherit(const Process& parent, const std::shared_ptr<Process>& child);
 
  private:
   using State = ProcessInterpreters::State;
@@ -47,6 +53,7 @@ class Interpreters {
   void on_located(const std::shared_ptr<Process>& process, Located located);
   void read_names(const std::shared_ptr<Process>& process);
   void on_names(const std::shared_ptr<Process>& process, Names names);
+  void make_room(const std::shared_ptr<Process>& process, size_t n);
   uint32_t find(ProcessInterpreters& known, const Key& key);
   uint32_t find_in_file(const ProcessInterpreters& known, const Key& key);
   void count_failure(FunctionError error);
@@ -68,7 +75,10 @@ class Interpreters {
   };
   std::optional<InFile> in_file(const ProcessInterpreters& known, const Key& key) const;
   std::unordered_map<InFile, uint32_t, InFileHash> in_files_;
-  std::vector<std::weak_ptr<Process>> with_memory_;  // whose memory is held
+  std::vector<std::weak_ptr<Process>> with_memory_;                    // whose memory is held
+  std::unordered_map<uint64_t, std::weak_ptr<Process>> with_numbers_;  // which know functions, by Process::number
+  const size_t max_numbers_;
+  size_t numbers_ = 0;  // known of all processes, and what was forgotten since they were counted
 };
 
 }  // namespace splitprof

@@ -26,7 +26,8 @@ std::shared_ptr<MappedFile> ProcessFiles::file_of(const MappedFileKey& key, cons
     return ask ? executables_.open_vdso({process.key, start, end}, now_ns) : executables_.find_vdso(length);
   }
   if (key.inode == 0) return nullptr;
-  return ask ? executables_.find_or_open(key, {process.key, start, end}, now_ns) : executables_.find(key);
+  const bool sampled = process.sampled_at.value - start.value < length;
+  return ask ? executables_.find_or_open(key, {process.key, start, end, sampled}, now_ns) : executables_.find(key);
 }
 
 void ProcessFiles::open_all(Process& process, bool lives, uint64_t now_ns) {

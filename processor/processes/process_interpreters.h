@@ -43,6 +43,7 @@ struct ProcessInterpreters {
 
   State state = State::unasked;
   std::vector<Candidate> candidates;
+  ThreadStorage storage;  // of the C library, as far as it was known when they were looked for
   // shared_ptr: workers use them, too, and forked children.
   std::vector<std::shared_ptr<const RuntimeInstance>> instances;
   std::unique_ptr<ReadableFile> memory;  // null: not asked for, gone, or lent to a worker

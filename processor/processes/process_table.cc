@@ -32,6 +32,11 @@ bool lacked_list(uint16_t end) {
   return end == SP_COUNT_unknown_process || end == SP_COUNT_stale_list || end == SP_COUNT_no_mapping;
 }
 
+RuntimeAddress place_of(const SampleRecord& sample) {
+  const bool known = !sample.user_frames.empty() && sample.user_frames.front().kind == SP_FRAME_NATIVE;
+  return RuntimeAddress(known ? sample.words(sample.user_frames.front()).front() : 0);
+}
+
 bool has_user_stack(const SampleRecord& sample) {
   return !sample.user_frames.empty() || !sample.stack.empty();
 }
@@ -69,6 +74,7 @@ void ProcessTable::on_arrival(const SampleRecord& sample) {
     return;
   }
   const auto process = add_key(sample.pid, sample.start_time_ns, sample.process);
+  process->sampled_at = place_of(sample);
   ask_mappings(process);
   ask_description(process, sample.cgroup_id);
 }
@@ -108,6 +114,7 @@ std::shared_ptr<Process> ProcessTable::process_of(const SampleRecord& sample) {
   auto& process = *current;
   process.start_time_ns = sample.start_time_ns;
   process.last_used_ns = now_ns_;
+  if (process.sampled_at.value == 0) process.sampled_at = place_of(sample);
   if (process.exited_ns != 0 && sample.time_ns > process.exited_ns + kLateSampleNs) process.exited_ns = 0;
   const bool leader = sample.pid.value == sample.tid.value;
   set_name(process, leader ? Process::NameSource::leader : Process::NameSource::thread, sample.comm);

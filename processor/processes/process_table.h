@@ -74,7 +74,8 @@ class ProcessTable {
   // A process's mappings came; it may be worth a look before its samples have their turn.
   std::function<void(const std::shared_ptr<Process>&)> on_mapped = [](const std::shared_ptr<Process>&) {};
   // A child begins with what its parent was known by.
-  std::function<void(const Process& parent, Process& child)> on_forked = [](const Process&, Process&) {};
+  std::function<void(const Process& parent, const std::shared_ptr<Process>& child)> on_forked =
+      [](const Process&, const std::shared_ptr<Process>&) {};
 
  private:
   std::shared_ptr<Process> make(Pid pid);

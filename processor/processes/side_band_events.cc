@@ -79,7 +79,7 @@ void ProcessTable::on_fork(const ProcessRecord& event, const ProcessRecord::Fork
     child->environment = parent.environment;
     child->variables = parent.variables == Process::Asked::answered ? parent.variables : Process::Asked::never;
     set_name(*child, parent.name_source, parent.name);
-    on_forked(parent, *child);
+    on_forked(parent, child);
   }
   by_pid_[event.pid] = std::move(child);
 }

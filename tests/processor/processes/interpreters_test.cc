@@ -147,5 +147,38 @@ TEST_F(InterpretersTest, TellsWhatIsLateFromWhatIsGone) {
   EXPECT_EQ(metrics.functions_gone, 2u);
 }
 
+TEST_F(InterpretersTest, WhichKnowsMostForgetsWhenAllTogetherKnowTooMuch) {
+  Interpreters few{questions, functions, metrics, [] {}, 900};
+  std::vector<std::shared_ptr<Process>> all;
+  const auto meet = [&](const std::shared_ptr<Process>& one, uint64_t first, uint64_t n) {
+    auto sample = sample_of(first, n);
+    while (!few.name_frames(one, sample, false, now_ns)) jobs.run_one();
+    return function_of(sample, 0);
+  };
+  for (uint64_t number = 1; number <= 4; ++number) {
+    SetUp();
+    all.push_back(std::exchange(process, std::make_shared<Process>()));
+    all.back()->number = number;
+    meet(all.back(), 1000, number * 100);
+  }
+  EXPECT_EQ(metrics.functions_forgotten, 1u);
+  size_t known = 0;
+  for (const auto& one : all) known += one->interpreters->functions.size();
+  EXPECT_LE(known, 900u);
+  EXPECT_EQ(all[0]->interpreters->functions.size(), 100u) << "it knew least";
+  // A child has what its parent has, within the same bound.
+  std::vector<std::shared_ptr<Process>> children;
+  for (uint64_t number = 5; number < 50; ++number) {
+    children.push_back(std::make_shared<Process>());
+    children.back()->number = number;
+    few.inherit(*all[0], children.back());
+  }
+  known = 0;
+  for (const auto& list : {all, children})
+    for (const auto& one : list) known += one->interpreters->functions.size();
+  EXPECT_LE(known, 900u);
+  EXPECT_EQ(functions.find(meet(all[3], 1000, 1))->name, "f1000") << "read again";
+}
+
 }  // namespace
 }  // namespace splitprof
