@@ -61,7 +61,8 @@ static __always_inline __u64 python_state(struct sp_walk *walk, const struct sp_
 }
 
 /* The innermost frame; not 0: the thread's state or its frame cannot be read. */
-static __always_inline int python_first_frame(struct sp_walk *walk, const struct sp_runtime *runtime, __u64 *frame)
+static __always_inline int python_first_frame(struct sp_walk *walk, const struct sp_runtime *runtime,
+					      struct sp_cursor *cursor, __u64 *frame)
 {
 	__u64 *words = walk->words;
 	__u64 state = python_state(walk, runtime);
@@ -71,6 +72,9 @@ static __always_inline int python_first_frame(struct sp_walk *walk, const struct
 	if (python_field(has_cframe) && words[0] && sp_read_user(words, 8, words[0] + python_field(cframe_frame)))
 		return -1;
 	*frame = words[0];
+	cursor->more[0] = 0;
+	if (python_field(state_base) && !sp_read_user(words, 8, state + python_field(state_base)))
+		cursor->more[0] = words[0];
 	return 0;
 }
 
@@ -131,7 +135,7 @@ static __always_inline __u32 python_position(struct sp_walk *walk, const struct 
 /* The loop was entered from C here: what is next on the stack are frames of C, if there are any. */
 static __always_inline int python_end_run(struct sp_walk *walk, struct sp_cursor *cursor, __u64 previous)
 {
-	if (!previous)
+	if (!previous || previous == cursor->more[0])
 		return sp_leave_loop(walk, cursor, SP_CURSOR_DONE);
 	cursor->state = SP_CURSOR_ENTRY;
 	return walk->draining ? 0 : sp_leave_loop(walk, cursor, SP_CURSOR_ENTRY);
@@ -151,7 +155,7 @@ static __always_inline int python_step(struct sp_walk *walk)
 	if (!runtime)
 		return sp_leave_loop(walk, cursor, SP_CURSOR_DONE);
 	if (cursor->state == SP_CURSOR_NEW) {
-		if (python_first_frame(walk, runtime, &frame)) {
+		if (python_first_frame(walk, runtime, cursor, &frame)) {
 			sp_count(SP_COUNT_interpreter_no_thread);
 			return sp_leave_loop(walk, cursor, SP_CURSOR_DONE);
 		}

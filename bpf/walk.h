@@ -28,7 +28,7 @@ enum sp_cursor_state {
 };
 struct sp_cursor {
 	__u64 frame;   /* the next one, before and in a run */
-	__u64 more[2]; /* what else the interpreter has to know of it; CPython: nothing */
+	__u64 more[2]; /* what else the interpreter has to know; CPython: where the chain's base is */
 	__u32 runtime; /* reference; 0: none */
 	__u32 state;   /* enum sp_cursor_state */
 };

@@ -34,6 +34,7 @@ struct Workers::Shared {
   std::multimap<uint64_t, std::unique_ptr<Job>> queue;  // by cost; equal ones in the order in which they came
   std::deque<std::unique_ptr<Job>> finished;
   size_t running = 0;
+  unsigned abandoned = 0;  // threads, as long as they hang
   bool stopping = false;
   std::function<void()> wake;
 };
@@ -60,7 +61,10 @@ void serve(std::shared_ptr<Shared> shared, std::shared_ptr<Activity> activity, s
     job->run();
     lock.lock();
     activity->busy_since_ns = 0;
-    if (activity->abandoned) return;  // with the job: nobody waits for it any more
+    if (activity->abandoned) {  // the job goes, too: nobody waits for it any more
+      --shared->abandoned;
+      return;
+    }
     --shared->running;
     shared->finished.push_back(std::move(job));
     if (!shared->stopping) shared->wake();
@@ -91,7 +95,10 @@ Workers::~Workers() {
     {
       const std::lock_guard lock(shared_->mutex);
       idle = thread->activity->busy_since_ns == 0;
-      if (!idle) thread->activity->abandoned = true;
+      if (!idle) {
+        thread->activity->abandoned = true;
+        ++shared_->abandoned;
+      }
     }
     // One that is in the middle of a job may be in the middle of a read that never ends.
     if (idle)
@@ -121,12 +128,12 @@ unsigned Workers::abandon_hung(uint64_t now_ns) {
     {
       const std::lock_guard lock(shared_->mutex);
       const uint64_t since_ns = thread->activity->busy_since_ns;
-      if (since_ns == 0 || now_ns < since_ns + limits_.hang_ns || abandoned_ == limits_.max_abandoned) continue;
+      if (since_ns == 0 || now_ns < since_ns + limits_.hang_ns || shared_->abandoned == limits_.max_abandoned) continue;
       thread->activity->abandoned = true;
+      ++shared_->abandoned;
       --shared_->running;
     }
     thread->thread.detach();
-    ++abandoned_;
     ++hung;
   }
   std::erase_if(threads_, [](const auto& thread) { return !thread->thread.joinable(); });

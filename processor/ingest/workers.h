@@ -19,7 +19,7 @@ class Workers {
  public:
   struct Limits {
     unsigned threads = 2;               // reading and compiling: one waits for a disk while the other computes
-    unsigned max_abandoned = 8;         // each holds a thread and a descriptor for ever
+    unsigned max_abandoned = 8;         // at a time; each holds a thread and a descriptor
     size_t max_queued = 1u << 16;       // jobs; some four times the executables that the kernel's tables can hold
     uint64_t hang_ns = 10'000'000'000;  // no local file takes this long; the largest known compile takes 0.1 s
   };
@@ -46,7 +46,6 @@ class Workers {
   // shared_ptr: an abandoned thread outlives this object.
   std::shared_ptr<Shared> shared_;
   std::vector<std::unique_ptr<Thread>> threads_;
-  unsigned abandoned_ = 0;
   unsigned spawned_ = 0;
 };
 

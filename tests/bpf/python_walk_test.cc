@@ -58,6 +58,22 @@ TEST_F(PythonWalk, CountsFramesThatAreLeftAtTheOutermostNativeOne) {
   EXPECT_EQ(world.counted(SP_COUNT_interpreter_drained), 0u);
 }
 
+// From 3.15 on the outermost frame of a thread is none of the script's, and its state points to it.
+TEST_F(PythonWalk, TheBaseOfAChainIsNotLeft) {
+  set_up(SP_PYTHON_OWNER, {0, 3, 0, 3, 4}, {W::loop(), W::c(0), W::loop(), W::c(1)});
+  EXPECT_EQ(walk(), "[f0@0 loop c0 [f1@1 loop c1");
+  EXPECT_EQ(world.counted(SP_COUNT_interpreter_left), 1u) << "the base, for who does not know it";
+  const uint64_t state = world.read64(W::kThreadPointer + runtime.tls_value);
+  runtime.fields[SP_PYTHON_state_base] = 80;
+  world.write64(state + 80, frames.back());
+  EXPECT_EQ(walk(), "[f0@0 loop c0 [f1@1 loop c1");
+  EXPECT_EQ(world.counted(SP_COUNT_interpreter_left), 1u);
+  // Another frame that is left is counted as ever; what the last walk knew is forgotten.
+  world.write64(state + 80, 0);
+  walk();
+  EXPECT_EQ(world.counted(SP_COUNT_interpreter_left), 2u);
+}
+
 // A loop is more than one range of code; the call that ends it may be its very last instruction.
 TEST_F(PythonWalk, KnowsEveryRangeOfTheLoopAndReturnAddressesBehindItsEnd) {
   constexpr uint64_t kEnd = W::kLoop + W::kLoopBytes;

@@ -27,7 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const auto instance = (*python)->locate({.bias = bias}, memory);
     if (!instance) continue;
     const RuntimeValue& value = (*instance)->value();
-    CHECK(value.fields.size() == SP_PYTHON_check_words + 1);
+    CHECK(value.fields.size() == SP_PYTHON_state_base + 1);
     CHECK(!value.loops.empty() && value.loops.size() <= SP_MAX_CODE_RANGES);
     memory.begin();
     (void)(*instance)->read_function(memory,

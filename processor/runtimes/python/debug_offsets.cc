@@ -13,7 +13,7 @@ constexpr uint64_t kMaxOffset = 4096;             // of what is read here; threa
 // 3.15.2. 0: the version has no such member.
 struct Places {
   uint8_t minor;
-  uint16_t state_frame, state_thread;
+  uint16_t state_frame, state_thread, state_base;
   uint16_t frame_previous, frame_code, frame_position, frame_owner, frame_copy;
   uint16_t code_file, code_name, code_qualified_name, code_lines, code_first_line, code_arguments, code_start,
       code_copies;
@@ -23,9 +23,11 @@ struct Places {
 };
 
 constexpr Places kPlaces[] = {
-    {13, 184, 192, 232, 240, 248, 264, 0, 280, 288, 296, 304, 312, 320, 344, 0, 352, 360, 520, 528, 544, 552, 560},
-    {14, 208, 216, 256, 264, 272, 288, 304, 320, 328, 336, 344, 352, 360, 384, 392, 400, 408, 600, 608, 624, 632, 640},
-    {15, 208, 240, 320, 328, 336, 352, 368, 384, 392, 400, 408, 416, 424, 448, 456, 464, 472, 696, 704, 720, 728, 736},
+    {13, 184, 192, 0, 232, 240, 248, 264, 0, 280, 288, 296, 304, 312, 320, 344, 0, 352, 360, 520, 528, 544, 552, 560},
+    {14,  208, 216, 0,   256, 264, 272, 288, 304, 320, 328, 336,
+     344, 352, 360, 384, 392, 400, 408, 600, 608, 624, 632, 640},
+    {15,  208, 240, 216, 320, 328, 336, 352, 368, 384, 392, 400,
+     408, 416, 424, 448, 456, 464, 472, 696, 704, 720, 728, 736},
 };
 
 class Reader {
@@ -75,6 +77,7 @@ Result<> apply_debug_offsets(Bytes in, PythonOffsets& offsets) {
   PythonFrames& frames = offsets.frames;
   reader.into(places->state_frame, frames.state_frame);
   reader.into(places->state_thread, frames.state_thread);
+  reader.into(places->state_base, frames.state_base);
   reader.into(places->frame_previous, frames.previous);
   reader.into(places->frame_code, frames.code);
   reader.into(places->frame_position, frames.position);

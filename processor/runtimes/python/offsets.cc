@@ -164,6 +164,7 @@ Result<std::vector<uint64_t>> python_fields(const PythonOffsets& offsets, const 
   fields[SP_PYTHON_code_copies] = frames.code_copies;
   fields[SP_PYTHON_check_offset] = offsets.layout.check_offset;
   fields[SP_PYTHON_check_words] = offsets.layout.check_words;
+  fields[SP_PYTHON_state_base] = frames.state_base;
   for (const Bounds& bounds : kBounds) {
     const uint64_t value = fields[bounds.field];
     if (value < bounds.lowest || value > bounds.highest)

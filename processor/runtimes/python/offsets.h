@@ -21,6 +21,7 @@ struct PythonFrames {
   bool has_cframe = false;
   uint32_t cframe_frame = 0;
   uint32_t state_thread = 0;
+  uint32_t state_base = 0;
   uint32_t previous = 0;
   uint32_t code = 0;
   uint32_t position = 0;

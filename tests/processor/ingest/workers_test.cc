@@ -85,6 +85,25 @@ TEST(Workers, LeaveABoundedNumberBehind) {
   close(ends[1]);
 }
 
+TEST(Workers, MayLeaveAnotherBehindWhenOneHasCome) {
+  Workers workers({.threads = 1, .max_abandoned = 1, .hang_ns = 1}, [] {});
+  for (int i = 0; i < 3; ++i) {
+    std::promise<void> began, release;
+    ASSERT_TRUE(workers.submit(job([&began, released = release.get_future().share()] {
+      began.set_value();
+      released.wait();
+    })));
+    began.get_future().wait();
+    unsigned left_behind = 0;
+    for (int tries = 0; tries < 400 && left_behind == 0; ++tries) {
+      left_behind = workers.abandon_hung(~0ull);
+      if (left_behind == 0) std::this_thread::sleep_for(std::chrono::milliseconds(5));  // the last one is ending
+    }
+    EXPECT_EQ(left_behind, 1u) << i;
+    release.set_value();
+  }
+}
+
 TEST(Workers, RefuseJobsPastTheirQueue) {
   std::promise<void> release;
   auto released = release.get_future().share();

@@ -44,7 +44,7 @@ Instance look_into(const std::vector<std::byte>& bytes, uint64_t bias) {
 void expect_sound(const RuntimeValue& value) {
   EXPECT_GE(value.loops.size(), 1u);
   EXPECT_LE(value.loops.size(), size_t{SP_MAX_CODE_RANGES});
-  EXPECT_EQ(value.fields.size(), SP_PYTHON_check_words + 1u);
+  EXPECT_EQ(value.fields.size(), SP_PYTHON_state_base + 1u);
 #define SP_FIELD(number, name, lowest, highest, text)        \
   EXPECT_GE(int64_t(value.fields[number]), int64_t{lowest}); \
   EXPECT_LE(value.fields[number], uint64_t{highest}) << #name;
