@@ -67,6 +67,7 @@ static __always_inline int sp_enter_loop(struct sp_walk *walk)
 		if (address - loop->start >= loop->length)
 			continue;
 		walk->in_loop = 1;
+		walk->run_end = 0;
 		walk->active = loop->cursor;
 		walk->unwinder = loop->kind;
 		return 1;

@@ -353,6 +353,7 @@ static __always_inline int sp_rule_at_pc(struct sp_walk *walk)
 static __always_inline int native_step(struct sp_walk *walk)
 {
 	__u16 flags = (walk->exact ? 0 : SP_FRAME_RETURN_ADDRESS) | (walk->by_pointer ? SP_FRAME_POINTER : 0);
+	__u64 sp = walk->sp, run_end = 0;
 	struct sp_rule *rule;
 	int number, result;
 
@@ -360,6 +361,8 @@ static __always_inline int native_step(struct sp_walk *walk)
 		flags |= SP_FRAME_LOOP;
 	else if (walk->n_loops && sp_enter_loop(walk))
 		return 0;
+	if (walk->in_loop)
+		run_end = walk->run_end;
 	walk->in_loop = 0;
 	sp_push(walk, SP_FRAME_HEADER(SP_FRAME_NATIVE, 1, flags, 0), walk->pc);
 	number = sp_rule_at_pc(walk);
@@ -377,7 +380,9 @@ static __always_inline int native_step(struct sp_walk *walk)
 			return sp_stop(walk, SP_COUNT_bad_rule);
 		result = sp_apply_rule(walk, rule);
 	}
-	if (!result && !walk->pc)
-		return sp_stop(walk, SP_COUNT_pc_zero);
-	return result;
+	if (result)
+		return result;
+	if (run_end && run_end - sp < walk->sp - sp)
+		sp_cell_at(walk, walk->sample.n_cells - 1)->header |= (__u64)SP_FRAME_OWN_RUN << 32;
+	return walk->pc ? 0 : sp_stop(walk, SP_COUNT_pc_zero);
 }

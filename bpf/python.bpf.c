@@ -178,6 +178,7 @@ static __always_inline int python_step(struct sp_walk *walk)
 	boundary = python_byte(walk, python_field(frame_boundary));
 	cursor->frame = previous;
 	if (python_field(boundary) == SP_PYTHON_OWNER && boundary >= SP_PYTHON_FIRST_FOREIGN_OWNER) {
+		walk->run_end = frame; /* a variable of the loop (Python/ceval.c, entry_frame; 3.14: entry) */
 		return python_end_run(walk, cursor, previous);
 	}
 	position = python_position(walk, runtime, code);

@@ -14,15 +14,20 @@ static __always_inline int sp_stop(struct sp_walk *walk, __u16 why)
 }
 
 /* The leaf-most cells stay, later ones go round the ring behind them. */
+static __always_inline struct sp_cell *sp_cell_at(struct sp_walk *walk, __u32 n)
+{
+	__u32 index = n < SP_LEAF_CELLS ? n : SP_LEAF_CELLS + ((n - SP_LEAF_CELLS) & (SP_ROOT_CELLS - 1));
+
+	sp_barrier(index); /* a bound on a copy of the register is no bound to Linux 5.4's verifier */
+	return (struct sp_cell *)&walk->data[(index & (SP_MAX_CELLS - 1)) * sizeof(struct sp_cell)];
+}
+
 static __always_inline void sp_push(struct sp_walk *walk, __u64 header, __u64 word)
 {
 	__u32 n = walk->sample.n_cells;
-	__u32 index = n < SP_LEAF_CELLS ? n : SP_LEAF_CELLS + ((n - SP_LEAF_CELLS) & (SP_ROOT_CELLS - 1));
-	struct sp_cell *cell;
+	struct sp_cell *cell = sp_cell_at(walk, n);
 
 	walk->sample.n_cells = n + 1;
-	sp_barrier(index); /* a bound on a copy of the register is no bound to Linux 5.4's verifier */
-	cell = (struct sp_cell *)&walk->data[(index & (SP_MAX_CELLS - 1)) * sizeof(struct sp_cell)];
 	cell->header = header;
 	cell->word = word;
 }

@@ -28,7 +28,8 @@ void Splicer::take(SampleRecord& sample) {
   }
 }
 
-// Is the outermost loop without a run, as everything stands one loop too early? Only a whole stack can tell.
+// Is the outermost loop without a run, as everything stands one loop too early? Only a whole stack can tell. Where a
+// run is known to be its loop's own, the outermost loop is one of another interpreter, whose frames are not known.
 bool Splicer::is_shifted(uint16_t end) const {
   if (end != SP_COUNT_complete || runs_.empty()) return false;
   size_t loops = 0;
@@ -37,6 +38,7 @@ bool Splicer::is_shifted(uint16_t end) const {
     const auto& frame = frames_[i];
     if (frame.kind == SP_FRAME_ABORT || (is_interpreted(frame) && (frame.flags & SP_FRAME_ERROR) != 0)) return false;
     if (!is_loop(frame)) continue;
+    if ((frame.flags & SP_FRAME_OWN_RUN) != 0) return false;
     ++loops;
     outermost_has_run = i > 0 && is_interpreted(frames_[i - 1]);
   }

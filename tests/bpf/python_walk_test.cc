@@ -38,6 +38,27 @@ TEST_F(PythonWalk, FramesUpToOneOfTheInterpretersOwnShareALoopFrom3_12On) {
   EXPECT_EQ(world.counted(SP_COUNT_interpreter_frames), 3u) << "the interpreter's own are none of the script's";
 }
 
+// From 3.12 on a run ends with a frame that is a variable of its loop.
+TEST_F(PythonWalk, KnowsARunThatEndedInItsLoopsOwnFrame) {
+  constexpr uint64_t kBytes = 160;
+  const std::vector<uint64_t> pcs = {W::c(0), W::loop(), W::c(1), W::loop(), W::c(2)};
+  set_up(SP_PYTHON_OWNER, {0, 1}, pcs);
+  world.set_native(pcs, kBytes);
+  const auto end_in = [&](uint64_t address) {
+    world.write64(frames.back() + runtime.fields[SP_PYTHON_frame_previous], address);
+    world.write64(address + runtime.fields[SP_PYTHON_frame_previous], 0);
+    world.write8(address + runtime.fields[SP_PYTHON_frame_boundary], 3);
+  };
+  end_in(world.stack() + kBytes);
+  EXPECT_EQ(walk(), "c0 [f0@0 f1@1 loop! c1 loop c2");
+  end_in(world.stack() + 2 * kBytes);  // c1's
+  EXPECT_EQ(walk(), "c0 [f0@0 f1@1 loop c1 loop c2");
+  end_in(world.stack() + 3 * kBytes);  // the inner loop has just been entered
+  EXPECT_EQ(walk(), "c0 [f0@0 f1@1 loop c1 loop c2");
+  end_in(world.add_frame(runtime, 0, 0, 3));  // elsewhere
+  EXPECT_EQ(walk(), "c0 [f0@0 f1@1 loop c1 loop c2");
+}
+
 TEST_F(PythonWalk, ALoopBehindTheEndOfTheChainIsNative) {
   set_up(SP_PYTHON_EACH, {0}, {W::loop(), W::c(0), W::loop(), W::c(1)});
   EXPECT_EQ(walk(), "[f0@0 loop c0 loop c1");

@@ -123,13 +123,13 @@ std::vector<uint64_t> PythonWorld::run(const sp_runtime& runtime, std::span<cons
 }
 
 // Each frame but the innermost is where the call in it returns to, and keeps its caller's frame pointer.
-void PythonWorld::set_native(std::span<const uint64_t> pcs) {
-  sp_ = allocate(16 * pcs.size() + 16);
-  fp_ = pcs.size() > 1 ? sp_ : 0;
+void PythonWorld::set_native(std::span<const uint64_t> pcs, size_t bytes) {
+  sp_ = allocate(bytes * pcs.size() + 16);
+  fp_ = pcs.size() > 1 ? sp_ + bytes - 16 : 0;
   pc_ = pcs.front();
   for (size_t i = 1; i < pcs.size(); ++i) {
-    const uint64_t at = sp_ + 16 * (i - 1);
-    write64(at, i + 1 < pcs.size() ? at + 16 : 0);
+    const uint64_t at = sp_ + bytes * i - 16;
+    write64(at, i + 1 < pcs.size() ? at + bytes : 0);
     write64(at + 8, pcs[i]);
   }
 }
@@ -171,6 +171,7 @@ std::string PythonWorld::name_of(const sp_cell& cell) const {
     for (int i = 0; i < SP_MAX_PROCESS_RUNTIMES; ++i)
       if (cell.word - (flags & SP_FRAME_RETURN_ADDRESS) - (kLoop + i * kLoopBytes) < kLoopBytes)
         name = i ? fmt::format("loop{}", i) : "loop";
+    if (flags & SP_FRAME_OWN_RUN) name += '!';
     return name;
   }
   CHECK(SP_FRAME_KIND(cell.header) == SP_FRAME_PYTHON && SP_FRAME_WORDS(cell.header) == 1);

@@ -53,9 +53,10 @@ class PythonWorld {
   // `boundaries`: one each; owners of 3 and more have no name. The state becomes this thread's.
   std::vector<uint64_t> run(const sp_runtime& runtime, std::span<const uint8_t> boundaries, uint64_t end = 0);
 
-  // Native frames, innermost first. The walk begins at the first one.
-  void set_native(std::span<const uint64_t> pcs);
-  uint64_t stack() const { return sp_; }  // 16 bytes for each frame that has a caller
+  // Native frames, innermost first, of `bytes` each: variables, the caller's frame pointer, the return address. The
+  // walk begins at the first one.
+  void set_native(std::span<const uint64_t> pcs, size_t bytes = 16);
+  uint64_t stack() const { return sp_; }  // where the first one begins
   static uint64_t c(int number) { return kCode + number * 0x100 + 0x10; }
   static uint64_t loop(int interpreter = 0, int number = 0) {
     return kLoop + interpreter * kLoopBytes + number * 0x100 + 0x10;
@@ -64,8 +65,8 @@ class PythonWorld {
   // Installs a value and gives the walk a reference to it.
   void install(const sp_runtime& runtime);
 
-  // Walks. One word a frame: c0, loop, a:4711 (another address), f0@7; [ before the first one of a run; f?: an unknown
-  // code object; error.
+  // Walks. One word a frame: c0, loop, loop! (the run before it ended in its own frame), a:4711 (another address),
+  // f0@7; [ before the first one of a run; f?: an unknown code object; error.
   std::string walk(uint32_t max_steps = SP_MAX_STEPS);
   uint64_t counted(sp_count counter) const { return world.counters[counter]; }
   std::span<const sp_cell> cells() const;

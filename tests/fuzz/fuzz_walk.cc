@@ -79,7 +79,7 @@ void check_cell(const sp_cell& cell) {
   const uint16_t flags = SP_FRAME_FLAGS(cell.header);
   CHECK(SP_FRAME_WORDS(cell.header) == 1);
   if (SP_FRAME_KIND(cell.header) == SP_FRAME_NATIVE) {
-    CHECK((flags & ~(SP_FRAME_RETURN_ADDRESS | SP_FRAME_POINTER | SP_FRAME_LOOP)) == 0);
+    CHECK((flags & ~(SP_FRAME_RETURN_ADDRESS | SP_FRAME_POINTER | SP_FRAME_LOOP | SP_FRAME_OWN_RUN)) == 0);
     CHECK(SP_FRAME_EXTRA(cell.header) == 0);
     return;
   }

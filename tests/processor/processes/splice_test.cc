@@ -8,7 +8,8 @@
 namespace splitprof {
 namespace {
 
-// A stack as text, leaf first: "n1" native, "L1" a loop, "e1" the innermost frame of a run, "p1" a further one,
+// A stack as text, leaf first: "n1" native, "L1" a loop, "O1" one whose run is its own, "e1" the innermost frame of a
+// run, "p1" a further one,
 // "!" a chain that broke, "#" a gap.
 SampleRecord sample_of(std::string_view text, uint16_t end = SP_COUNT_complete) {
   SampleRecord sample;
@@ -18,6 +19,7 @@ SampleRecord sample_of(std::string_view text, uint16_t end = SP_COUNT_complete) 
     text.remove_prefix(std::min(token.size() + 1, text.size()));
     RawFrame frame{.kind = SP_FRAME_NATIVE, .n_words = 1, .flags = 0, .extra = 0, .first_word = 0};
     if (token[0] == 'L') frame.flags = SP_FRAME_LOOP;
+    if (token[0] == 'O') frame.flags = SP_FRAME_LOOP | SP_FRAME_OWN_RUN;
     if (token[0] == '#') frame.kind = SP_FRAME_ABORT;
     if (token[0] == 'e' || token[0] == 'p' || token[0] == '!') frame.kind = SP_FRAME_PYTHON;
     if (token[0] == 'e') frame.flags = SP_FRAME_ENTRY;
@@ -70,6 +72,13 @@ TEST_F(Splice, MovesEveryRunByOneLoopWhenTheInnermostHasNoneYet) {
   EXPECT_EQ(spliced("e1 L1 n1 n2 e2 p3 L2 n3 L3 n4"), "n1 n2 e1 n3 e2 p3 n4");
   EXPECT_EQ(spliced("e1 L1 n1 L2 n2"), "n1 e1 n2");
   EXPECT_EQ(metrics_.stacks_realigned, 2u);
+}
+
+// A script that has another interpreter run one: the outer interpreter's frames are not known.
+TEST_F(Splice, MovesNothingWhereARunIsKnownToBeItsLoops) {
+  EXPECT_EQ(spliced("e1 O1 n1 L2 n2"), "e1 n1 L2 n2");
+  EXPECT_EQ(spliced("n1 e1 p2 O1 n2 e3 O2 n3 L3 n4"), "n1 e1 p2 n2 e3 n3 L3 n4");
+  EXPECT_EQ(metrics_.stacks_realigned, 0u);
 }
 
 TEST_F(Splice, MovesNothingInAStackThatIsNotWhole) {
