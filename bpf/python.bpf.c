@@ -69,8 +69,11 @@ static __always_inline int python_first_frame(struct sp_walk *walk, const struct
 
 	if (!state || sp_read_user(words, 8, state + python_field(state_frame)))
 		return -1;
-	if (python_field(has_cframe) && words[0] && sp_read_user(words, 8, words[0] + python_field(cframe_frame)))
-		return -1;
+	if (python_field(has_cframe) && words[0]) {
+		walk->run_end = words[0]; /* a variable of the innermost loop (Python/ceval.c, cframe) */
+		if (sp_read_user(words, 8, words[0] + python_field(cframe_frame)))
+			return -1;
+	}
 	*frame = words[0];
 	cursor->more[0] = 0;
 	if (python_field(state_base) && !sp_read_user(words, 8, state + python_field(state_base)))

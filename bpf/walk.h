@@ -70,7 +70,7 @@ struct sp_walk {
 	__u32 memo_check;
 	__u32 has_news; /* an interpreter's function that was not met lately */
 	__u32 pad2;
-	__u64 run_end;	 /* where on the stack the last run keeps its end, if the interpreter keeps it there; 0: not */
+	__u64 run_end;	 /* what the loop of the last run has on its stack; 0: nothing that is known */
 	__u64 memo_code; /* the code object read last, of which memo_check was made */
 	/* Loop-carried values of the searches. In map memory and volatile, or the verifier follows each of them. */
 	volatile __u32 low, length;

@@ -59,6 +59,22 @@ TEST_F(PythonWalk, KnowsARunThatEndedInItsLoopsOwnFrame) {
   EXPECT_EQ(walk(), "c0 [f0@0 f1@1 loop c1 loop c2");
 }
 
+// In 3.11 the innermost run hangs on a variable of its loop.
+TEST_F(PythonWalk, KnowsTheInnermostRunByItsLoopsCframe) {
+  constexpr uint64_t kBytes = 160;
+  const std::vector<uint64_t> pcs = {W::c(0), W::loop(), W::c(1), W::loop(), W::c(2)};
+  set_up(SP_PYTHON_FLAG, {0, 1}, pcs);
+  world.set_native(pcs, kBytes);
+  runtime.fields[SP_PYTHON_has_cframe] = 1;
+  const uint64_t state = world.read64(W::kThreadPointer + runtime.tls_value);
+  for (const int frame : {1, 3}) {
+    const uint64_t cframe = world.stack() + frame * kBytes + 16;
+    world.write64(state + runtime.fields[SP_PYTHON_state_frame], cframe);
+    world.write64(cframe + runtime.fields[SP_PYTHON_cframe_frame], frames.front());
+    EXPECT_EQ(walk(), frame == 1 ? "c0 [f0@0 f1@1 loop! c1 loop c2" : "c0 [f0@0 f1@1 loop c1 loop c2");
+  }
+}
+
 TEST_F(PythonWalk, ALoopBehindTheEndOfTheChainIsNative) {
   set_up(SP_PYTHON_EACH, {0}, {W::loop(), W::c(0), W::loop(), W::c(1)});
   EXPECT_EQ(walk(), "[f0@0 loop c0 loop c1");
