@@ -6,6 +6,8 @@ Each is recorded for SPLITPROF_PYTHON_SECONDS of its CPU time. Prints a table. S
 the others of pyenv out."""
 
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -109,6 +111,31 @@ class Python(harness.LiveTest):
         self.assertGreaterEqual(row["lines_percent"], LEAST_LINES_PERCENT)
         self.assertLessEqual(row["share_points"], MOST_POINTS, comparison.differences())
         print("    stacks of others that were sampled, too:", self.assert_dumped(dumped, profile))
+
+    def watch_another(self, interpreter):
+        with tempfile.TemporaryDirectory(prefix="splitprof-python-") as folder:
+            shutil.copy(python_truth.SCRIPTS / "subinterpreter.py", folder)
+            with subprocess.Popen([str(interpreter), "subinterpreter.py", "3"], cwd=folder, stdout=subprocess.PIPE,
+                                  text=True) as program:
+                self.assertEqual(program.stdout.readline(), "ready\n")
+                recording = harness.record("-F", 499, "-p", program.pid, seconds=2)
+        inside = [stack for stack in recording.stacks if "inner" in stack.frames]
+        total = sum(stack.count for stack in inside)
+        # Its frames stand where the C function was called that runs a script, not where that one was called.
+        order = ["PyEval_EvalCode", "<module>", "outer", "inner"]
+        right = sum(stack.count for stack in inside if [name for name in stack.frames if name in order] == order)
+        print(f"  {interpreter}: {right} of {total} samples of another interpreter's script in order")
+        self.assertGreater(total, 500)
+        self.assertGreaterEqual(right, 0.98 * total)
+
+    def test_a_script_that_another_interpreter_runs(self):
+        for interpreter in interpreters():
+            version = subprocess.run([interpreter, "-c", "import sys; print(*sys.version_info[:2])"], capture_output=True,
+                                     text=True, check=True).stdout.split()
+            if tuple(map(int, version)) < (3, 12):
+                continue  # two interpreters wait for each other there
+            with self.subTest(interpreter=str(interpreter)):
+                self.watch_another(interpreter)
 
     def test_every_interpreter(self):
         for interpreter in interpreters():
