@@ -255,8 +255,8 @@ enum sp_frame_flags {
 	SP_FRAME_POINTER = 8,	     /* found by frame pointer, not by a row */
 	SP_FRAME_LOOP = 16,	     /* native: an interpreter's main loop; the frames before it are what it runs */
 	SP_FRAME_ENTRY = 32,	     /* of an interpreter: the innermost of those that one run of the loop stands for */
-	SP_FRAME_OWN_RUN = 64,	     /* native, a loop: the run before it has something in this very frame of the stack */
-				     /* The high byte is the kind's own. */
+	SP_FRAME_OWN_RUN = 64, /* native, a loop: the run before it has something in this very frame of the stack */
+			       /* The high byte is the kind's own. */
 };
 
 /* What an abort marker says. Further reasons are the counters' numbers of bpf/counters.def. */

@@ -60,8 +60,7 @@ void Pipeline::look_for_interpreters() {
     const bool lives = processes_.lives(*process);
     if (!lives) return true;
     const bool complete = processes_.ready(*process);
-    interpreters_.look_at(process, complete, lives, processes_.now_ns());
-    return complete;
+    return interpreters_.look_at(process, complete, lives, processes_.now_ns());
   });
 }
 

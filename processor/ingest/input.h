@@ -152,7 +152,7 @@ class Job {
   virtual void run() = 0;
   virtual void done() = 0;
   // Cheaper jobs go first, so that a small program does not wait for a browser's tables. Bytes to read; 0: next to
-  // none.
+  // none; 1: the file that a new process was sampled in, which goes before other files.
   virtual uint64_t cost() const { return 0; }
 };
 

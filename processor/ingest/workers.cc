@@ -61,7 +61,10 @@ void serve(std::shared_ptr<Shared> shared, std::shared_ptr<Activity> activity, s
     job->run();
     lock.lock();
     activity->busy_since_ns = 0;
-    if (activity->abandoned) {  // the job goes, too: nobody waits for it any more
+    if (activity->abandoned) {
+      lock.unlock();
+      job.reset();  // nobody waits for it any more, and what it holds may hang once more
+      lock.lock();
       --shared->abandoned;
       return;
     }

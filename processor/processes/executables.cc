@@ -21,9 +21,10 @@ constexpr uint64_t kTrustNs = 2'000'000'000;
 constexpr uint64_t kRefusalNs = 60'000'000'000;  // as long as the sampler refuses a target that did not answer
 constexpr size_t kMaxExecutables = 1u << 16;     // four times what the kernel's tables can hold
 constexpr size_t kMaxNames = 1u << 14;
-constexpr size_t kMaxOpenFiles = 4096;      // for their symbols; the processor raises its limit of descriptors
-constexpr size_t kMaxVdsoBytes = 1u << 16;  // x86-64: 8 KiB, arm64: 8 KiB, in Linux 6.18
-constexpr size_t kMaxVdsos = 16;            // one for each length: x86-64 has those of 64 bits, 32 bits and x32
+constexpr size_t kMaxOpenFiles = 4096;           // for their symbols; the processor raises its limit of descriptors
+constexpr uint64_t kMaxUrgentBytes = 64u << 20;  // of a file that goes before smaller ones, see OpenBy
+constexpr size_t kMaxVdsoBytes = 1u << 16;       // x86-64: 8 KiB, arm64: 8 KiB, in Linux 6.18
+constexpr size_t kMaxVdsos = 16;                 // one for each length: x86-64 has those of 64 bits, 32 bits and x32
 constexpr uint64_t kPageMask = 4095;
 constexpr uint64_t kVdsoDevice = ~0ull;  // no device has this number; the "inode" is the content's hash
 
@@ -70,7 +71,10 @@ Executables::Executables(Questions& questions, Upload& upload, HostTables& host_
 }
 
 std::shared_ptr<MappedFile> Executables::find_or_open(const MappedFileKey& key, const OpenBy& by, uint64_t now_ns) {
-  if (auto known = find_trusted(key, now_ns)) return known;
+  if (auto known = find_trusted(key, now_ns)) {
+    known->sampled |= by.sampled;
+    return known;
+  }
   auto mapped = replace(key);
   ++metrics_.files_asked;
   mapped->state = MappedFile::State::opening;
@@ -283,7 +287,7 @@ void Executables::load(Executable& executable, bool sampled) {
         return loaded;
       },
       [this, &executable](Loaded loaded) { on_loaded(executable, std::move(loaded)); },
-      sampled ? 0 : executable.identity.size));
+      sampled && executable.identity.size <= kMaxUrgentBytes ? 1 : executable.identity.size));
 }
 
 void Executables::on_loaded(Executable& executable, Loaded loaded) {

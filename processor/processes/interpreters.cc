@@ -9,6 +9,7 @@ namespace splitprof {
 namespace {
 
 constexpr size_t kMaxFunctionsOfProcess = 1u << 15;  // then what is known is forgotten, and read again when it is met
+constexpr size_t kNumbersOfProcess = 8;              // so much room takes a process that knows none
 constexpr size_t kMaxInFiles = 1u << 16;
 constexpr uint32_t kDisputed = 0;  // in place of a function
 constexpr size_t kMaxInherited = 1u << 12;
@@ -67,37 +68,37 @@ struct Interpreters::Names {
 
 // ---- Where they are ----------------------------------------------------------------------------------------------
 
-void Interpreters::look_at(const std::shared_ptr<Process>& process, bool complete, bool lives, uint64_t now_ns) {
+bool Interpreters::look_at(const std::shared_ptr<Process>& process, bool complete, bool lives, uint64_t now_ns) {
   now_ns_ = std::max(now_ns_, now_ns);
   auto* known = process->interpreters.get();
   const bool again = known != nullptr && known->locate_again_ns != 0 && now_ns_ >= known->locate_again_ns;
-  if (process->looked_at_mappings == process->mapping_changes && !again) return;
-  if (known != nullptr && (known->busy_since_ns != 0 || known->state == State::locating)) return;  // once it is back
+  if (process->looked_at_mappings == process->mapping_changes && !again) return true;
+  if (known != nullptr && (known->busy_since_ns != 0 || known->state == State::locating)) return false;
   if (complete) process->looked_at_mappings = process->mapping_changes;
   std::vector<ProcessInterpreters::Candidate> candidates;
   for (const auto& mapping : process->mappings) {
-    auto* executable = mapping.file == nullptr ? nullptr : mapping.file->executable;
+    auto* executable = mapping.file == nullptr || !mapping.file->resolvable() ? nullptr : mapping.file->executable;
     if (executable == nullptr || executable->runtimes.empty()) continue;
     const ProcessInterpreters::Candidate found{executable, executable->bias(mapping.start, mapping.file_offset)};
     if (candidates.size() < SP_MAX_PROCESS_RUNTIMES &&
         std::find(candidates.begin(), candidates.end(), found) == candidates.end())
       candidates.push_back(found);
   }
-  if (!complete && (candidates.empty() || !lives || (known != nullptr && known->candidates == candidates))) return;
+  if (!complete && (candidates.empty() || !lives || known != nullptr)) return false;  // once is enough
   if (candidates.empty() || process->key.value == 0 || !lives) {
-    if (candidates.empty() && known == nullptr) return;
+    if (candidates.empty() && known == nullptr) return true;
     if (known == nullptr) process->interpreters = std::make_unique<ProcessInterpreters>();
-    if (process->interpreters->state != State::unasked) return;
+    if (process->interpreters->state != State::unasked) return true;
     process->interpreters->state = State::absent;  // objects in files have names nevertheless
     process->interpreters->candidates = std::move(candidates);
-    return;
+    return true;
   }
   if (known == nullptr) {
     process->interpreters = std::make_unique<ProcessInterpreters>();
     known = process->interpreters.get();
   } else if (known->candidates == candidates && known->storage == storage_of(*process) && known->told_kernel &&
              !again) {
-    return;
+    return true;
   }
   known->candidates = std::move(candidates);
   known->state = State::locating;
@@ -105,6 +106,7 @@ void Interpreters::look_at(const std::shared_ptr<Process>& process, bool complet
     ask_memory(process);
   else
     locate(process);
+  return complete;
 }
 
 void Interpreters::ask_memory(const std::shared_ptr<Process>& process) {
@@ -190,7 +192,7 @@ void Interpreters::inherit(const Process& parent, const std::shared_ptr<Process>
   const auto& known = *parent.interpreters;
   child->interpreters = std::make_unique<ProcessInterpreters>();
   child->interpreters->candidates = known.candidates;
-  if (known.functions.size() > kMaxInherited) return;
+  if (known.functions.empty() || known.functions.size() > kMaxInherited) return;
   make_room(child, known.functions.size());
   child->interpreters->functions = known.functions;
 }
@@ -320,21 +322,22 @@ void Interpreters::make_room(const std::shared_ptr<Process>& process, size_t n) 
   };
   if (process->interpreters->functions.size() + n > kMaxFunctionsOfProcess) forget(*process->interpreters);
   with_numbers_[process->number] = process;
-  numbers_ += n;
-  while (numbers_ > max_numbers_) {
+  numbers_ += n + kNumbersOfProcess;
+  if (numbers_ <= max_numbers_) return;
+  for (;;) {
     ProcessInterpreters* largest = nullptr;
     numbers_ = n;
     std::erase_if(with_numbers_, [&](const auto& entry) {
       const auto other = entry.second.lock();
       auto* known = other == nullptr ? nullptr : other->interpreters.get();
       if (known == nullptr) return true;
-      numbers_ += known->functions.size();
+      numbers_ += known->functions.size() + kNumbersOfProcess;
       if (largest == nullptr || known->functions.size() > largest->functions.size()) largest = known;
       return false;
     });
-    if (numbers_ <= max_numbers_ - max_numbers_ / 8 || largest->functions.empty()) return;  // until the next count
+    // Some are left until the next count, or each new function would be one.
+    if (numbers_ <= max_numbers_ - max_numbers_ / 8 || largest->functions.empty()) return;
     forget(*largest);
-    numbers_ = max_numbers_ + 1;  // counts again
   }
 }
 

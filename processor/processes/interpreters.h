@@ -35,7 +35,8 @@ class Interpreters {
 
   // Looks for interpreters in a process, if it has other mappings than last time. `complete`: all its files are known;
   // else what an interpreter says without the C library will do for now. `lives`: it can be asked.
-  void look_at(const std::shared_ptr<Process>& process, bool complete, bool lives, uint64_t now_ns);
+  // False: it is to be looked at again when something has changed.
+  bool look_at(const std::shared_ptr<Process>& process, bool complete, bool lives, uint64_t now_ns);
   // Names the sample's frames of interpreters as far as that can be done now. False: it waits for a worker. Always true
   // with `last`: what has no name then is an error frame.
   bool name_frames(const std::shared_ptr<Process>& process, SampleRecord& sample, bool last, uint64_t now_ns);

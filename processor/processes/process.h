@@ -43,7 +43,7 @@ struct Process {
   // long as no event was lost since, see losses_seen.
   bool complete = false;
   uint32_t mapping_changes = 0;  // counted since it was met
-  RuntimeAddress sampled_at;     // of the first sample: its innermost frame; 0: it had none
+  RuntimeAddress sampled_at;     // the innermost frame of one of its first samples; 0: they had none
   bool wants_files = false;      // was sampled: its files are to be opened
   bool program_opened = false;   // by what its exec took, or another way
   bool awaits_program = false;   // what its exec took may still come

@@ -11,6 +11,10 @@ constexpr uint64_t kTakenKeptNs = 1'900'000'000;
 constexpr uint64_t kTakenPatienceNs = 1'700'000'000;
 constexpr std::string_view kVdso = "[vdso]";
 
+bool was_sampled_in(const Process& process, RuntimeAddress start, uint64_t length) {
+  return process.sampled_at.value - start.value < length;
+}
+
 }  // namespace
 
 std::shared_ptr<MappedFile> ProcessFiles::file_of(const MappedFileKey& key, const Process& process,
@@ -26,7 +30,7 @@ std::shared_ptr<MappedFile> ProcessFiles::file_of(const MappedFileKey& key, cons
     return ask ? executables_.open_vdso({process.key, start, end}, now_ns) : executables_.find_vdso(length);
   }
   if (key.inode == 0) return nullptr;
-  const bool sampled = process.sampled_at.value - start.value < length;
+  const bool sampled = was_sampled_in(process, start, length);
   return ask ? executables_.find_or_open(key, {process.key, start, end, sampled}, now_ns) : executables_.find(key);
 }
 
@@ -66,7 +70,9 @@ void ProcessFiles::open_program(Process& process, ProcessMapping& mapping, bool 
     ++metrics_.files_taken;
     mapping.file = executables_.open_executed(key, process.exec_key, now_ns);
   } else if (lives && process.key.value != 0) {
-    mapping.file = executables_.find_or_open(key, {process.key, mapping.start, RuntimeAddress(mapping.end())}, now_ns);
+    const bool sampled = was_sampled_in(process, mapping.start, mapping.length);
+    mapping.file =
+        executables_.find_or_open(key, {process.key, mapping.start, RuntimeAddress(mapping.end()), sampled}, now_ns);
   } else if (now_ns < process.exec_ns + kTakenPatienceNs) {
     process.awaits_program = true;
     process.program_opened = false;

@@ -23,8 +23,10 @@ void Splicer::take(SampleRecord& sample) {
   for (size_t i = 0; i < frames_.size(); ++i) {
     if (!is_interpreted(frames_[i])) continue;
     const bool goes_on = i > 0 && is_interpreted(frames_[i - 1]) && (frames_[i].flags & SP_FRAME_ENTRY) == 0;
-    if (!goes_on) runs_.push_back({i, i});
+    if (!goes_on) runs_.push_back({.begin = i, .end = i});
     runs_.back().end = i + 1;
+    runs_.back().is_own =
+        i + 1 < frames_.size() && (frames_[i + 1].flags & SP_FRAME_OWN_RUN) != 0 && is_loop(frames_[i + 1]);
   }
 }
 
@@ -75,7 +77,10 @@ void Splicer::splice_into(SampleRecord& sample, std::span<const RawFrame> native
   sample.user_words.insert(sample.user_words.end(), words.begin(), words.end());
   size_t next = 0;
   for (RawFrame frame : natives) {
-    if (is_loop(frame) && next < runs_.size()) put(runs_[next++], sample);
+    if (is_loop(frame) && next < runs_.size()) {
+      if (runs_[next].is_own) frame.flags |= SP_FRAME_OWN_RUN;
+      put(runs_[next++], sample);
+    }
     frame.first_word += first_word;
     sample.user_frames.push_back(frame);
   }

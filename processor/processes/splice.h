@@ -27,6 +27,7 @@ class Splicer {
   // One run of a loop: frames [begin, end) of frames_.
   struct Run {
     size_t begin = 0, end = 0;
+    bool is_own = false;  // of the loop behind it, beyond doubt
   };
   void take(SampleRecord& sample);
   bool is_shifted(uint16_t end) const;

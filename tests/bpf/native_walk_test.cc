@@ -240,6 +240,38 @@ TEST_F(NativeWalk, KnowsNothingOfAnEarlierWalk) {
   }
 }
 
+// The instruction where one function begins, and a call that is the last one of the function before it.
+TEST_F(NativeWalk, ARememberedRuleIsThatOfReturnAddressesOnly) {
+  const std::array<uint64_t, 3> stack = {0x10100, 0x10100, 0};
+  const sp_rule call{.cfa = SP_CFA_SP, .saved = SP_RULE_SAVED(SP_FP_SAME, SP_RA_CFA_8), .cfa_offset = 8};
+  auto table = table_of(call);  // bytes 0 to 0xff
+  table.rules.push_back(rule_word({.cfa = SP_CFA_END}));
+  table.rows.back() = SP_ROW(0x100, 3);
+  const sp_mapping code{0x10000, 0, 16, world_.install(table)};
+  world_.set_mappings(*walk_, {&code, 1});
+  for (const bool exact : {false, true}) {
+    walk_->sample = {};
+    walk_->pc = 0x10100;
+    walk_->sp = reinterpret_cast<uint64_t>(stack.data());
+    walk_->exact = exact;
+    walk_on_host(*walk_, world_);
+    EXPECT_EQ(frames().size(), exact ? 1u : 3u);
+    EXPECT_EQ(walk_->sample.end, exact ? SP_COUNT_complete : SP_COUNT_pc_zero);
+  }
+  // The other way round: the exact one first.
+  table.rules[2] = rule_word({.cfa = SP_CFA_END});
+  table.rules[3] = rule_word(call);
+  const sp_mapping other{0x10000, 0, 16, world_.install(table)};
+  world_.set_mappings(*walk_, {&other, 1});
+  walk_->sample = {};
+  walk_->pc = 0x10100;
+  walk_->sp = reinterpret_cast<uint64_t>(stack.data());
+  walk_->exact = 1;
+  walk_on_host(*walk_, world_);
+  EXPECT_EQ(frames(), (std::vector<uint64_t>{0x10100, 0x10100}));
+  EXPECT_EQ(walk_->sample.end, SP_COUNT_complete);
+}
+
 TEST_F(NativeWalk, FindsAFrameByARegisterThatNobodySaves) {
   for (const unsigned number : {0, 3}) {  // rax, and rbx, which the innermost function may have saved
     SCOPED_TRACE(number);

@@ -106,6 +106,18 @@ TEST_F(Splice, PutsRunsBeforeTheLoopsOfAnotherWalk) {
   EXPECT_EQ(text_of(sample), "n1 e1 p2 n2 e3 n3");
 }
 
+TEST_F(Splice, ARunStaysItsLoopsOwnInAnotherWalk) {
+  for (const bool is_own : {false, true}) {
+    auto sample = sample_of(is_own ? "n1 e1 p2 O1 n2" : "n1 e1 p2 L1 n2", SP_COUNT_table_pending);
+    auto walked = sample_of("n1 L1 n2 L2 n3");
+    Splicer splicer(metrics_);
+    splicer.splice_into(sample, walked.user_frames, walked.user_words);
+    sample.end = SP_COUNT_complete;
+    splicer.splice(sample);
+    EXPECT_EQ(text_of(sample), is_own ? "n1 e1 p2 n2 L2 n3" : "n1 n2 e1 p2 n3");
+  }
+}
+
 TEST_F(Splice, KeepsRunsThatTheOtherWalkFoundNoLoopsFor) {
   auto sample = sample_of("n1 e1 e2", SP_COUNT_table_pending);
   auto walked = sample_of("n1 L1 n2");
