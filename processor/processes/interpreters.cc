@@ -102,6 +102,7 @@ bool Interpreters::look_at(const std::shared_ptr<Process>& process, bool complet
   }
   known->candidates = std::move(candidates);
   known->state = State::locating;
+  if (!again) known->locate_pause_ns = 0;
   if (known->memory == nullptr)
     ask_memory(process);
   else
