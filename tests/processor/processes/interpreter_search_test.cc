@@ -96,6 +96,13 @@ class InterpreterSearch : public ::testing::Test {
     return text;
   }
 
+  // The same, after the process's memory has come and a worker has looked.
+  std::string located() {
+    answer_memory();
+    run_job();
+    return told();
+  }
+
   Held input;
   Questions questions{input};
   Functions functions;
@@ -109,9 +116,7 @@ TEST_F(InterpreterSearch, WaitsForNoOtherFileAndLooksAgainOnceTheCLibraryIsKnown
   map(0x1000, &python);
   auto& libc = map(0x2000, nullptr);
   EXPECT_FALSE(look(false));
-  answer_memory();
-  run_job();
-  EXPECT_EQ(told(), "1");
+  EXPECT_EQ(located(), "1");
   EXPECT_FALSE(look(false)) << "once is enough";
   EXPECT_TRUE(input.jobs.empty());
   open(libc, library);
@@ -126,9 +131,7 @@ TEST_F(InterpreterSearch, LooksOnceIfEverythingIsKnownAtOnce) {
   map(0x1000, &python);
   map(0x2000, &library);
   EXPECT_TRUE(look(true));
-  answer_memory();
-  run_job();
-  EXPECT_EQ(told(), "1s");
+  EXPECT_EQ(located(), "1s");
   EXPECT_TRUE(look(true));
   EXPECT_TRUE(input.jobs.empty() && input.asked.empty());
 }
@@ -162,9 +165,7 @@ TEST_F(InterpreterSearch, AChildThatWasForkedWaitsUntilAllIsKnown) {
   map(0x1000, &python);
   map(0x2000, &library);
   EXPECT_TRUE(look(true));
-  answer_memory();
-  run_job();
-  EXPECT_EQ(told(), "1s");
+  EXPECT_EQ(located(), "1s");
   const auto child = std::make_shared<Process>();
   child->key = ProcessKey(8);
   child->number = 2;
@@ -175,9 +176,7 @@ TEST_F(InterpreterSearch, AChildThatWasForkedWaitsUntilAllIsKnown) {
   EXPECT_FALSE(interpreters.look_at(child, false, true, 1'000'000'000));
   EXPECT_TRUE(input.asked.empty());
   EXPECT_TRUE(interpreters.look_at(child, true, true, 1'000'000'000));
-  answer_memory();
-  run_job();
-  EXPECT_EQ(told(), "1s");
+  EXPECT_EQ(located(), "1s");
 }
 
 }  // namespace
