@@ -19,15 +19,15 @@ import python_truth
 SECONDS = float(os.environ.get("SPLITPROF_PYTHON_SECONDS", "10"))
 REQUIRED = Path("/usr/bin/python3")
 VERSIONS = ("3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
-# Of the samples: whole to the script's root, every frame in its place. The aim is 99.5 on a quiet machine; what a busy one
-# adds are samples from before the interpreter was found.
-LEAST_ORDERED_PERCENT = 99
+# Of the samples: whole to the script's root, every frame in its place. The others are from before the interpreter was
+# found, 20 to 45 of them on a quiet machine: a longer run has more to set against a busy one's.
+LEAST_ORDERED_PERCENT = 99.5
 LEAST_LINES_PERCENT = 99.9  # of the Python frames
 MOST_POINTS = 3.0  # between a branch's share of the samples and of the program's own CPU time
 
-DUMPS = {"py_spy": 20, "pystack": 6}  # pystack takes some 0.4 s each
+DUMPS = {"py_spy": 20, "pystack": 20}  # pystack takes some 0.4 s each; with fewer, one rare stack would be too many
 LEAST_DUMPS = {"faulthandler": 15, "py_spy": 10, "pystack": 2}  # stacks in which the program was at its work
-MOST_STRANGE_PERCENT = 5  # or one: a stack may be too rare to have been sampled
+LEAST_DUMPS_PERCENT = 95  # a stack may be too rare to have been sampled
 
 rows = []
 
@@ -85,7 +85,7 @@ class Python(harness.LiveTest):
             for stack in strange[:2]:
                 print(f"    only {name} saw {' '.join(f'{n}:{line}' for n, _, line in stack[-20:])}")
             self.assertGreaterEqual(len(stacks), LEAST_DUMPS[name], name)
-            self.assertLessEqual(len(strange), max(1, MOST_STRANGE_PERCENT * len(stacks) / 100), name)
+            self.assertGreaterEqual(100 * (len(stacks) - len(strange)) / len(stacks), LEAST_DUMPS_PERCENT, name)
         return figures
 
     def watch(self, interpreter):
@@ -129,13 +129,17 @@ class Python(harness.LiveTest):
         self.assertGreaterEqual(right, 0.98 * total)
 
     def test_a_script_that_another_interpreter_runs(self):
+        seen = 0
         for interpreter in interpreters():
             version = subprocess.run([interpreter, "-c", "import sys; print(*sys.version_info[:2])"], capture_output=True,
                                      text=True, check=True).stdout.split()
             if tuple(map(int, version)) < (3, 12):
                 continue  # two interpreters wait for each other there
+            seen += 1
             with self.subTest(interpreter=str(interpreter)):
                 self.watch_another(interpreter)
+        if not seen:
+            self.skipTest("no CPython 3.12 or later here")
 
     def test_every_interpreter(self):
         for interpreter in interpreters():
